@@ -1,1 +1,134 @@
-//! Harness.
+//! The harness of the black-box tests: finds our binaries, starts and stops them, speaks HTTP to them, gives them a
+//! network of their own, compares what they say with files. Not for: knowledge of any part of the product; it links none
+//! of our crates, so that what a test sees is what a user sees.
+//!
+//! - [`bin`]: a binary of ours, in the folder named by `BALLAST_BIN` (`cargo xtask test` builds it and sets it)
+//! - [`Process`]: a child that is killed on drop, with all it started, and whose output is kept
+//! - [`http`]: a small HTTP/1.1 client
+//! - [`Netns`]: a network namespace (or a whole private machine view) that ends with the test
+//! - [`golden`]: compare with a file, `UPDATE_EXPECT=1` writes it
+//! - [`wait_for`], [`poll`]: the only ways to wait: for a condition, with a deadline
+
+#![forbid(unsafe_code)]
+
+pub mod golden;
+pub mod http;
+pub mod netns;
+pub mod process;
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+pub use netns::Netns;
+pub use process::Process;
+pub use tempfile::TempDir;
+
+/// Time between two looks at a condition.
+const POLL: Duration = Duration::from_millis(5);
+
+/// The path of our binary `name` (`pause`, `ballast`, `ballast-repo`).
+///
+/// # Panics
+/// When `BALLAST_BIN` is not set or holds no such file: a test that can't run fails, it is never skipped.
+#[track_caller]
+pub fn bin(name: &str) -> PathBuf {
+    let folder = std::env::var_os("BALLAST_BIN").unwrap_or_else(|| {
+        panic!("BALLAST_BIN is not set, so {name} can't be found; run `cargo xtask test`, or build and set it by hand")
+    });
+    let path = Path::new(&folder).join(name);
+    assert!(
+        path.is_file(),
+        "{} is not there; run `cargo xtask build`",
+        path.display()
+    );
+    path
+}
+
+/// A file of the repository, by its path from the root: `repo_path("scripts/base/main.js")`.
+pub fn repo_path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the repository")
+        .join(relative)
+}
+
+/// A TCP port of loopback that nothing listened on a moment ago. Only for servers that can't be told port 0.
+///
+/// # Panics
+/// When loopback has no port left.
+#[track_caller]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+    listener.local_addr().expect("a bound listener has an address").port()
+}
+
+/// A folder under the system's temporary folder, removed on drop.
+///
+/// # Panics
+/// When it can't be made.
+#[track_caller]
+pub fn temp_dir() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("ballast-")
+        .tempdir()
+        .expect("the temporary folder is writable")
+}
+
+/// Waits until `cond` is true and returns how long that took.
+///
+/// # Panics
+/// When it is still false at the deadline; the message names `what`.
+#[track_caller]
+pub fn wait_for(deadline: Duration, what: &str, mut cond: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    match poll(deadline, || cond().then_some(())) {
+        Some(()) => start.elapsed(),
+        None => panic!("waited {deadline:?} for: {what}"),
+    }
+}
+
+/// Asks `probe` until it gives something; `None` when it has not by the deadline. It is asked at least once.
+pub fn poll<T>(deadline: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + deadline;
+    loop {
+        if let Some(value) = probe() {
+            return Some(value);
+        }
+        if Instant::now() >= end {
+            return None;
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn poll_asks_at_least_once_and_stops_at_the_deadline() {
+        assert_eq!(poll(Duration::ZERO, || Some(1)), Some(1));
+        let mut asked = 0;
+        let none: Option<()> = poll(Duration::from_millis(20), || {
+            asked += 1;
+            None
+        });
+        assert!(none.is_none() && asked > 1);
+    }
+
+    #[test]
+    #[allow(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the closure names the type of the payload"
+    )]
+    fn wait_for_names_what_it_waited_for() {
+        let panic = std::panic::catch_unwind(|| wait_for(Duration::from_millis(1), "the moon", || false)).unwrap_err();
+        assert!(panic.downcast_ref::<String>().unwrap().contains("the moon"));
+    }
+
+    #[test]
+    fn free_ports_can_be_bound() {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, free_port())).unwrap();
+    }
+}
