@@ -187,9 +187,6 @@ pub(crate) fn below(url: &Url, path: &str) -> Url {
 
 /// For messages: no user, no password.
 pub(crate) fn shown(url: &Url) -> String {
-    if url.username().is_empty() && url.password().is_none() {
-        return url.to_string();
-    }
     without_credentials(url.as_str())
 }
 
