@@ -6,6 +6,7 @@
 //! - [`Process`]: a child that is killed on drop, with all it started, and whose output is kept
 //! - [`http`]: a small HTTP/1.1 client
 //! - [`Netns`]: a network namespace (or a whole private machine view) that ends with the test
+//! - [`registries`]: the real registries that Maven built, started with little memory
 //! - [`golden`]: compare with a file, `UPDATE_EXPECT=1` writes it
 //! - [`wait_for`], [`poll`]: the only ways to wait: for a condition, with a deadline
 
@@ -15,6 +16,7 @@ pub mod golden;
 pub mod http;
 pub mod netns;
 pub mod process;
+pub mod registries;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};

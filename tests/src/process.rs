@@ -85,6 +85,11 @@ impl Process {
         );
     }
 
+    /// Have both outputs been closed? A moment after the exit they are, unless a grandchild inherited them.
+    pub fn has_ended_output(&self) -> bool {
+        self.readers.iter().all(JoinHandle::is_finished)
+    }
+
     /// Is it still there? Reaps it when not.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

@@ -1,0 +1,70 @@
+//! The binaries as they are shipped: static, stripped, in one folder. Not for: debug builds (plain cargo makes those).
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::prereq::{self, Group};
+use crate::workspace::{self, TRIPLE};
+use crate::{console, no_arguments};
+
+pub(crate) const HELP: &str = "\
+Builds pause (profile tiny), ballast and ballast-repo (profile release) as static
+binaries and puts them into target/bin, where tests and images take them from.
+
+Examples:
+  cargo xtask build
+  target/bin/ballast run demo/01-eureka/static/main.js
+";
+
+/// What is built with which profile and flags. `pause` is mapped once a Pod: a static, non-relocatable file has no
+/// relocations to apply, so none of its pages becomes private.
+const BUILDS: &[(&[&str], &str, &str)] = &[
+    (
+        &["pause"],
+        "tiny",
+        "-C target-feature=+crt-static -C relocation-model=static",
+    ),
+    (&["ballast", "ballast-repo"], "release", "-C target-feature=+crt-static"),
+];
+
+pub(crate) fn run(parser: lexopt::Parser) -> anyhow::Result<()> {
+    no_arguments(parser)?;
+    binaries()
+}
+
+/// Builds all binaries into target/bin.
+///
+/// # Errors
+/// Prerequisites or cargo's.
+pub(crate) fn binaries() -> anyhow::Result<()> {
+    prereq::ensure(&[Group::Build])?;
+    let folder = workspace::bin();
+    std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    for (packages, profile, flags) in BUILDS {
+        let mut cargo = workspace::cargo(&["build", "--locked", "--profile", profile, "--target", TRIPLE]);
+        for package in *packages {
+            cargo.args(["--package", package]);
+        }
+        // RUSTFLAGS from outside would undo crt-static; the encoded form would win over ours.
+        cargo.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
+        console::show(
+            &format!("building {} ({profile}, static)", packages.join(", ")),
+            &mut cargo,
+        )?;
+        for package in *packages {
+            install(
+                &workspace::target().join(TRIPLE).join(profile).join(package),
+                &folder.join(package),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Replaces `to` by a copy of `from`, at once: a running old one keeps its file.
+fn install(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let new = to.with_extension("new");
+    std::fs::copy(from, &new).with_context(|| format!("copy {}", from.display()))?;
+    std::fs::rename(&new, to).with_context(|| format!("put {} in its place", to.display()))
+}

@@ -1,0 +1,57 @@
+//! Nothing stays behind: this process adopts whatever its children leave, and kills it at the end, also on Ctrl-C and
+//! SIGTERM. Folders that a step made are registered here and removed with it.
+//! Not for: mounts and networks; those live in namespaces that end with their processes.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ballast_tests::TempDir;
+use ballast_tests::process::{descendants, kill_tree};
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+
+/// What is removed once no process of ours is left.
+static LEFTOVERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Starts to watch for INT, TERM and HUP; call it once, before any thread is started.
+pub(crate) fn watch() {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGINT);
+    signals.add(Signal::SIGTERM);
+    signals.add(Signal::SIGHUP);
+    // Blocked here and so in all threads; std clears the mask in children.
+    signals.thread_block().expect("the mask is a valid one");
+    set_child_subreaper(true).expect("Linux has had it since 3.4");
+    std::thread::spawn(move || {
+        let signal = signals.wait();
+        crate::console::plain(&format!("stopped by {signal:?}: ending all that was started"));
+        sweep();
+        std::process::exit(1);
+    });
+}
+
+/// A temporary folder that is removed when the step ends, however it does.
+pub(crate) fn work_folder() -> TempDir {
+    let folder = ballast_tests::temp_dir();
+    LEFTOVERS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(folder.path().to_owned());
+    folder
+}
+
+/// Ends all processes below this one and removes what was registered.
+pub(crate) fn sweep() {
+    let me = std::process::id();
+    ballast_tests::poll(Duration::from_secs(10), || {
+        while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive) {}
+        let left = descendants(me);
+        left.iter().for_each(|id| kill_tree(*id));
+        left.is_empty().then_some(())
+    });
+    for path in LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        let _gone_already = std::fs::remove_dir_all(&path);
+    }
+}
