@@ -1,1 +1,18 @@
-//! derive.
+//! From a Pod manifest to its codebase: which labels turn which features on, and what the scripts are told in
+//! `/config/pod.json`. Pure: text in, files out; no I/O, no Kubernetes client, so the controller and `publish-pod` share it.
+//! Not for: publishing (the callers), the scripts themselves (`/base`). Source: design.md section 4.
+
+#![forbid(unsafe_code)]
+
+mod derive;
+mod error;
+pub mod features;
+pub mod labels;
+mod manifest;
+mod ports;
+mod settings;
+
+pub use derive::{BASE, Derived, codebase_name, derive};
+pub use error::Error;
+pub use manifest::Manifest;
+pub use settings::Settings;

@@ -1,0 +1,284 @@
+//! One Pod → one codebase that adds only `/config/pod.json` to `/base`. Pure; golden cases in tests/controller/.
+
+use std::collections::BTreeMap;
+
+use ballast_repo_client::path;
+use ballast_repo_client::pod::{Container, Kind, Metadata, POD_PATH, PodDocument, Probe, SCHEMA, Spec, Status};
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::features::FEATURES;
+use crate::labels::{PARAMETERS, PREFIX};
+use crate::manifest::{Manifest, PodContainer};
+use crate::settings::Settings;
+
+/// The codebase that all Pods' derive from.
+pub const BASE: &str = "/base";
+/// Namespace of a manifest that names none.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// The codebase of a Pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derived {
+    /// `/pod/<namespace>/<name>`.
+    pub name: String,
+    /// The Pod's UID; absent where the manifest has none (then nobody is refused by UID).
+    pub uid: Option<String>,
+    /// The codebase it derives from: [`BASE`].
+    pub base: &'static str,
+    /// Own files by path.
+    pub files: BTreeMap<String, String>,
+    /// What in the labels means nothing, for the person who wrote them.
+    pub warnings: Vec<String>,
+}
+
+/// The name of the codebase of a Pod, whether or not it is to have one.
+///
+/// # Errors
+/// When name or namespace can't be part of it.
+pub fn codebase_name(manifest: &Manifest) -> Result<String, Error> {
+    let (namespace, name) = identity(manifest);
+    let invalid = |reason| Error::Name {
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+        reason,
+    };
+    for part in [namespace, name] {
+        if part.is_empty() {
+            return Err(invalid(path::Invalid::Empty));
+        }
+        if part.contains('/') {
+            return Err(invalid(path::Invalid::Segment));
+        }
+    }
+    path::codebase_name(&format!("/pod/{namespace}/{name}")).map_err(invalid)
+}
+
+/// Derives the codebase of a Pod. `None`: no label asks for one.
+///
+/// # Errors
+/// When the Pod's name can't name a codebase.
+pub fn derive(manifest: &Manifest, settings: &Settings) -> Result<Option<Derived>, Error> {
+    let name = codebase_name(manifest)?;
+    let mut warnings = Vec::new();
+    let features = asked_for(manifest, &mut warnings);
+    let wanted: Vec<&str> = FEATURES
+        .iter()
+        .filter(|row| features.contains(&row.name))
+        .flat_map(|row| row.env)
+        .copied()
+        .collect();
+    let mut pod = document(manifest, &wanted);
+    for feature in features {
+        let own = settings.of(feature);
+        let built = match FEATURES.iter().find(|row| row.name == feature) {
+            Some(row) => (row.build)(&pod, own, &mut warnings),
+            None => Some(own),
+        };
+        if let Some(built) = built {
+            pod.features.insert(feature.to_owned(), Value::Object(built));
+        }
+    }
+    // Each feature looks at the ports and says what is odd about them.
+    let mut seen = std::collections::BTreeSet::new();
+    warnings.retain(|warning| seen.insert(warning.clone()));
+    if pod.features.is_empty() {
+        return Ok(None);
+    }
+    let mut text = serde_json::to_string(&pod).expect("a document of maps with text keys is JSON");
+    text.push('\n');
+    Ok(Some(Derived {
+        name,
+        uid: pod.metadata.uid,
+        base: BASE,
+        files: BTreeMap::from([(POD_PATH.to_owned(), text)]),
+        warnings,
+    }))
+}
+
+fn asked_for<'a>(manifest: &'a Manifest, warnings: &mut Vec<String>) -> Vec<&'a str> {
+    let mut features = Vec::new();
+    for (key, value) in &manifest.metadata.labels {
+        let Some(feature) = key.strip_prefix(PREFIX).filter(|_| !PARAMETERS.contains(&key.as_str())) else {
+            continue;
+        };
+        match value.as_str() {
+            "true" => features.push(feature),
+            "false" => {}
+            other => warnings.push(format!("label {key}: {other:?} means nothing; it is 'true' or 'false'")),
+        }
+    }
+    features
+}
+
+fn document(manifest: &Manifest, env: &[&str]) -> PodDocument {
+    let (namespace, name) = identity(manifest);
+    let meta = &manifest.metadata;
+    let (spec, status) = (&manifest.spec, &manifest.status);
+    let annotations = meta.annotations.iter().filter(|(key, _)| key.starts_with(PREFIX));
+    let sidecars = spec
+        .init_containers
+        .iter()
+        .filter(|c| c.restart_policy.as_deref() == Some("Always"));
+    let containers = sidecars
+        .map(|sidecar| container(sidecar, Kind::Sidecar, env))
+        .chain(spec.containers.iter().map(|app| container(app, Kind::App, env)));
+    let mut pod_ips: Vec<String> = status.pod_ips.iter().map(|ip| ip.ip.clone()).collect();
+    if pod_ips.is_empty() {
+        pod_ips.extend(status.pod_ip.clone());
+    }
+    let ready = status.conditions.iter().find(|condition| condition.kind == "Ready");
+    PodDocument {
+        schema: SCHEMA,
+        metadata: Metadata {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            uid: meta.uid.clone().filter(|uid| !uid.is_empty()),
+            labels: meta.labels.clone(),
+            annotations: annotations.map(|(key, value)| (key.clone(), value.clone())).collect(),
+            deletion_timestamp: meta.deletion_timestamp.clone(),
+        },
+        spec: Spec {
+            node_name: spec.node_name.clone(),
+            host_network: spec.host_network,
+            share_process_namespace: spec.share_process_namespace,
+            containers: containers.collect(),
+        },
+        status: Status {
+            pod_ip: status.pod_ip.clone().or_else(|| pod_ips.first().cloned()),
+            pod_ips,
+            ready: ready.map(|condition| condition.status == "True"),
+        },
+        features: BTreeMap::new(),
+    }
+}
+
+fn container(from: &PodContainer, kind: Kind, env: &[&str]) -> Container {
+    // Kubernetes expands $(NAME) from variables that may be secrets: such a value is not literal.
+    let literal = from
+        .env
+        .iter()
+        .filter(|var| env.contains(&var.name.as_str()))
+        .filter_map(|var| {
+            let value = var.value.as_ref().filter(|value| !value.contains("$("))?;
+            Some((var.name.clone(), value.clone()))
+        });
+    Container {
+        name: from.name.clone(),
+        kind,
+        ports: from.ports.clone(),
+        readiness_probe: from.readiness_probe.as_ref().map(Probe::from),
+        startup_probe: from.startup_probe.as_ref().map(Probe::from),
+        env: literal.collect(),
+    }
+}
+
+fn identity(manifest: &Manifest) -> (&str, &str) {
+    let namespace = manifest
+        .metadata
+        .namespace
+        .as_deref()
+        .filter(|namespace| !namespace.is_empty());
+    (
+        namespace.unwrap_or(DEFAULT_NAMESPACE),
+        manifest.metadata.name.as_deref().unwrap_or_default(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Each folder of tests/controller/ is a case: pod.yaml, perhaps settings.yaml, and what must come out.
+    #[test]
+    fn golden() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/controller");
+        let mut cases = 0;
+        for case in std::fs::read_dir(&folder).unwrap() {
+            let case = case.unwrap().path();
+            let Ok(pod) = std::fs::read_to_string(case.join("pod.yaml")) else {
+                continue;
+            };
+            let settings = std::fs::read_to_string(case.join("settings.yaml")).unwrap_or_default();
+            let manifest = Manifest::all_from_yaml(&pod).unwrap().remove(0);
+            let derived = derive(&manifest, &Settings::from_yaml(&settings).unwrap()).unwrap();
+            let actual = derived.map(|derived| {
+                let pod: Value = serde_json::from_str(&derived.files[POD_PATH]).unwrap();
+                assert_eq!(
+                    derived.files.len(),
+                    1,
+                    "{}: only pod.json is the Pod's own",
+                    case.display()
+                );
+                serde_json::json!({
+                    "name": derived.name, "uid": derived.uid, "base": derived.base,
+                    "warnings": derived.warnings, "pod": pod,
+                })
+            });
+            let actual = serde_json::to_string_pretty(&actual).unwrap() + "\n";
+            check(&case.join("expected.json"), &actual);
+            cases += 1;
+        }
+        assert!(cases >= 10, "only {cases} cases in {}", folder.display());
+    }
+
+    #[track_caller]
+    fn check(expected: &Path, actual: &str) {
+        if std::env::var("UPDATE_EXPECT").is_ok_and(|value| value == "1") {
+            std::fs::write(expected, actual).unwrap();
+        }
+        let wanted = std::fs::read_to_string(expected).unwrap_or_default();
+        assert_eq!(wanted, actual, "{} (UPDATE_EXPECT=1 rewrites it)", expected.display());
+    }
+
+    #[test]
+    fn what_can_not_be_used_is_an_error() {
+        let pod = |meta: &str| format!("kind: Pod\nmetadata: {{{meta}}}\n");
+        let rows = [
+            ("another kind", "kind: Deployment\n".to_owned(), "is a Deployment"),
+            ("nothing", "---\n".to_owned(), "holds no object"),
+            ("no YAML", "kind: [Pod\n".to_owned(), "read the pod manifest"),
+            ("no name", pod("generateName: web-"), "it is empty"),
+            (
+                "a name that climbs",
+                pod("name: .., namespace: a"),
+                "segment is empty, . or ..",
+            ),
+            ("a name with a slash", pod("name: a/b"), "segment is empty, . or .."),
+            (
+                "a port that is none",
+                pod("name: a") + "spec: {containers: [{name: x, ports: [{containerPort: 70000}]}]}",
+                "70000",
+            ),
+        ];
+        for (row, text, wanted) in rows {
+            let result = Manifest::all_from_yaml(&text).and_then(|pods| {
+                pods.iter()
+                    .map(|pod| derive(pod, &Settings::default()))
+                    .collect::<Result<Vec<_>, _>>()
+            });
+            let message = result.expect_err(row).to_string();
+            assert!(message.contains(wanted), "{row}: {message}");
+        }
+        assert!(Settings::from_yaml("registry: 3").is_err());
+        assert_eq!(Settings::from_yaml("").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn deletion_readiness_and_address_can_be_set() {
+        let text = "kind: Pod\nmetadata: {name: a, labels: {infra.flomesh.io/stats: 'true'}}\n";
+        let mut manifest = Manifest::all_from_yaml(text).unwrap().remove(0);
+        manifest.set_deleting("2026-01-02T03:04:05Z");
+        manifest.set_deleting("2027-01-02T03:04:05Z");
+        manifest.set_ready(true);
+        manifest.set_ready(false);
+        manifest.set_pod_ip("10.0.0.9");
+        let derived = derive(&manifest, &Settings::default()).unwrap().unwrap();
+        let pod: PodDocument = serde_json::from_str(&derived.files[POD_PATH]).unwrap();
+        assert_eq!(pod.metadata.deletion_timestamp.as_deref(), Some("2026-01-02T03:04:05Z"));
+        assert_eq!(pod.status.ready, Some(false));
+        assert_eq!(pod.status.pod_ips, ["10.0.0.9"]);
+    }
+}
