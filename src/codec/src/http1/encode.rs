@@ -1,0 +1,205 @@
+//! Heads and chunk framing into bytes.
+//!
+//! For: writing into one growing buffer; bodies are the caller's, uncopied. Not for: deciding whether to buffer, to chunk or to close.
+//! Source: RFC 9112 3, 4, 5, 7.1; pipyjs/http.md section 3: start line, headers in order, then length or encoding, then `connection`.
+use super::grammar::{is_target, is_value};
+use super::headers::Field;
+use super::{Error, Headers, Method, RequestHead, ResponseHead, reason_phrase};
+use bytes::{BufMut, BytesMut};
+
+/// Ends a chunk's data.
+pub const CHUNK_END: &[u8] = b"\r\n";
+
+/// Ends a chunked body: the last chunk and an empty trailer block.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// How the head tells the length of the body. The head's own `content-length` and `transfer-encoding` lines are dropped,
+/// but for `Given`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Neither line.
+    Absent,
+    /// `content-length`, in bytes.
+    Length(u64),
+    /// `transfer-encoding: chunked`.
+    Chunked,
+    /// The head's own `content-length`, if any (responses to HEAD).
+    Given,
+}
+
+impl Framing {
+    /// For a request whose whole body is at hand: a length if there is a body or the method usually has one (pipyjs/http.md 3).
+    pub fn of_request(method: &Method, body_len: u64) -> Self {
+        match method {
+            _ if body_len > 0 => Self::Length(body_len),
+            Method::Post | Method::Put | Method::Patch => Self::Length(0),
+            _ => Self::Absent,
+        }
+    }
+
+    /// For a response whose whole body is at hand. `to_head`: it answers HEAD; then the head's own length counts, if there is one.
+    /// 1xx and 204 must not have one (RFC 9110 8.6); for 304 it would have to be that of the 200, which nobody knows.
+    pub fn of_response(head: &ResponseHead, to_head: bool, body_len: u64) -> Self {
+        match head.status {
+            100..200 | 204 | 304 => Self::Absent,
+            _ if to_head && head.headers.contains("content-length") => Self::Given,
+            _ => Self::Length(body_len),
+        }
+    }
+}
+
+/// The `connection` line. The head's own `connection` and `keep-alive` lines are always dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection<'a> {
+    /// `connection: keep-alive`
+    KeepAlive,
+    /// `connection: close`
+    Close,
+    /// This value, as a script gave it, or `upgrade`.
+    Value(&'a [u8]),
+    /// No such line.
+    Absent,
+}
+
+/// Appends a request's head to `out`.
+/// # Errors
+/// `Unsendable` for a method, target or `connection` value that would break the framing; `out` is as before then.
+pub fn encode_request_head(
+    head: &RequestHead,
+    framing: Framing,
+    connection: Connection<'_>,
+    out: &mut BytesMut,
+) -> Result<(), Error> {
+    if !head.method.is_sendable() {
+        return Err(Error::Unsendable("method"));
+    }
+    if !is_target(&head.target) {
+        return Err(Error::Unsendable("target"));
+    }
+    check_connection(connection)?;
+    out.reserve(head.target.len() + head.headers.block().len() + 128);
+    out.extend_from_slice(head.method.as_bytes());
+    out.put_u8(b' ');
+    out.extend_from_slice(&head.target);
+    out.put_u8(b' ');
+    out.extend_from_slice(head.version.as_str().as_bytes());
+    out.extend_from_slice(CHUNK_END);
+    encode_headers(&head.headers, framing, connection, out);
+    Ok(())
+}
+
+/// Appends a response's head to `out`. An empty reason is replaced by the standard one, or `OK` (pipyjs/http.md 1).
+/// # Errors
+/// `Unsendable` for a status outside 100 to 999, or a reason or `connection` value that would break the framing; `out` is as before then.
+pub fn encode_response_head(
+    head: &ResponseHead,
+    framing: Framing,
+    connection: Connection<'_>,
+    out: &mut BytesMut,
+) -> Result<(), Error> {
+    if !(100..1000).contains(&head.status) {
+        return Err(Error::Unsendable("status"));
+    }
+    if !is_value(&head.reason) {
+        return Err(Error::Unsendable("reason"));
+    }
+    check_connection(connection)?;
+    out.reserve(head.headers.block().len() + 128);
+    out.extend_from_slice(head.version.as_str().as_bytes());
+    out.put_u8(b' ');
+    out.extend_from_slice(itoa::Buffer::new().format(head.status).as_bytes());
+    out.put_u8(b' ');
+    match head.reason.is_empty() {
+        true => out.extend_from_slice(reason_phrase(head.status).unwrap_or("OK").as_bytes()),
+        false => out.extend_from_slice(&head.reason),
+    }
+    out.extend_from_slice(CHUNK_END);
+    encode_headers(&head.headers, framing, connection, out);
+    Ok(())
+}
+
+/// Appends what stands before a chunk's data: its size in upper-case hex. After the data comes `CHUNK_END`; at the end `LAST_CHUNK`.
+///
+/// An empty chunk would end the body: for `len` 0 nothing is written, and the caller writes no `CHUNK_END`.
+pub fn encode_chunk_start(len: usize, out: &mut BytesMut) {
+    if len == 0 {
+        return;
+    }
+    let digits = (usize::BITS - len.leading_zeros()).div_ceil(4);
+    for place in (0..digits).rev() {
+        let digit = (len >> (place * 4) & 0xf) as u8;
+        out.put_u8(if digit < 10 { b'0' + digit } else { b'A' + digit - 10 });
+    }
+    out.extend_from_slice(CHUNK_END);
+}
+
+fn check_connection(connection: Connection<'_>) -> Result<(), Error> {
+    match connection {
+        Connection::Value(value) if !is_value(value) => Err(Error::Unsendable("connection value")),
+        _ => Ok(()),
+    }
+}
+
+fn encode_headers(headers: &Headers, framing: Framing, connection: Connection<'_>, out: &mut BytesMut) {
+    let block = headers.block();
+    // Lines that follow each other in the received block and stand there just as they would be written are copied in one go.
+    let mut run = 0..0;
+    for field in headers.fields() {
+        let name = headers.name(field);
+        if is_dropped(name, framing) {
+            continue;
+        }
+        match received_line(block, field) {
+            Some(line) if line.start == run.end => run.end = line.end,
+            Some(line) => {
+                out.extend_from_slice(block.get(run).unwrap_or_default());
+                run = line;
+            }
+            None => {
+                out.extend_from_slice(block.get(run).unwrap_or_default());
+                run = 0..0;
+                encode_line(name, headers.value(field), out);
+            }
+        }
+    }
+    out.extend_from_slice(block.get(run).unwrap_or_default());
+    match framing {
+        Framing::Length(bytes) => encode_line(b"content-length", itoa::Buffer::new().format(bytes).as_bytes(), out),
+        Framing::Chunked => encode_line(b"transfer-encoding", b"chunked", out),
+        Framing::Absent | Framing::Given => {}
+    }
+    match connection {
+        Connection::KeepAlive => out.extend_from_slice(b"connection: keep-alive\r\n"),
+        Connection::Close => out.extend_from_slice(b"connection: close\r\n"),
+        Connection::Value(value) => encode_line(b"connection", value, out),
+        Connection::Absent => {}
+    }
+    out.extend_from_slice(CHUNK_END);
+}
+
+/// The whole line of `field` in the received block, if it reads `name: value CRLF` there.
+fn received_line(block: &[u8], field: &Field) -> Option<std::ops::Range<usize>> {
+    let start = field.name_at as usize;
+    let colon = start + field.name_len as usize;
+    let end = colon + 2 + field.value_len as usize;
+    let fits = field.value_at as usize == colon + 2
+        && block.get(colon..colon + 2) == Some(b": ")
+        && block.get(end..end + 2) == Some(CHUNK_END);
+    fits.then_some(start..end + 2)
+}
+
+fn encode_line(name: &[u8], value: &[u8], out: &mut BytesMut) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(CHUNK_END);
+}
+
+fn is_dropped(name: &[u8], framing: Framing) -> bool {
+    match name.len() {
+        10 => name.eq_ignore_ascii_case(b"connection") || name.eq_ignore_ascii_case(b"keep-alive"),
+        14 => framing != Framing::Given && name.eq_ignore_ascii_case(b"content-length"),
+        17 => name.eq_ignore_ascii_case(b"transfer-encoding"),
+        _ => false,
+    }
+}

@@ -1,0 +1,112 @@
+//! How long a message's body is. The rules that smuggling lives on, in one place.
+//!
+//! Source: RFC 9112 6.1, 6.3, 11.2; RFC 9110 7.2, 8.6, 9.3.6; pipyjs/http.md section 2, rows "body" and "bodiless".
+use super::grammar::is_host;
+use super::response::Expect;
+use super::{Error, Headers, Method, RequestHead, ResponseHead, Version};
+
+/// How a body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    /// No body.
+    None,
+    /// After that many bytes, more than 0.
+    Known(u64),
+    /// With the last chunk.
+    Chunked,
+    /// With the connection.
+    UntilEof,
+}
+
+/// What the framing headers say.
+#[derive(Default)]
+struct Fields {
+    length: Option<u64>,
+    chunked: bool,
+    host: bool,
+}
+
+/// The body of a request.
+/// # Errors
+/// `ContentLength`, `TransferEncoding`, `LengthAndEncoding`, `Host`, `ConnectBody`.
+pub(super) fn of_request(head: &RequestHead) -> Result<Length, Error> {
+    let fields = Fields::read(head.version, &head.headers, true)?;
+    if head.method == Method::Connect && (fields.chunked || fields.length.unwrap_or(0) != 0) {
+        return Err(Error::ConnectBody);
+    }
+    Ok(fields.length().unwrap_or(Length::None))
+}
+
+/// The body of a response to a request of the kind `to`.
+/// # Errors
+/// `ContentLength`, `TransferEncoding`, `LengthAndEncoding`.
+pub(super) fn of_response(head: &ResponseHead, to: Expect) -> Result<Length, Error> {
+    // Judged even where they do not count: whoever stands behind us may think that they do.
+    let fields = Fields::read(head.version, &head.headers, false)?;
+    let bodiless = match head.status {
+        100..200 | 204 | 304 => true,
+        200..300 => to != Expect::Other,
+        _ => to == Expect::Head,
+    };
+    Ok(if bodiless {
+        Length::None
+    } else {
+        fields.length().unwrap_or(Length::UntilEof)
+    })
+}
+
+impl Fields {
+    fn read(version: Version, headers: &Headers, is_request: bool) -> Result<Self, Error> {
+        let mut fields = Self::default();
+        let mut has_encoding = false;
+        for (name, value) in headers.iter() {
+            // The length of a name rules most headers out before any comparison.
+            match name.len() {
+                14 if name.eq_ignore_ascii_case(b"content-length") => {
+                    // A second one is refused even if equal: RFC 9110 8.6 allows either, refusing is the safe one.
+                    if fields.length.is_some() {
+                        return Err(Error::ContentLength);
+                    }
+                    fields.length = Some(parse_length(value).ok_or(Error::ContentLength)?);
+                }
+                17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                    if has_encoding || version == Version::Http10 || !value.eq_ignore_ascii_case(b"chunked") {
+                        return Err(Error::TransferEncoding);
+                    }
+                    has_encoding = true;
+                    fields.chunked = true;
+                }
+                4 if is_request && name.eq_ignore_ascii_case(b"host") => {
+                    if fields.host || !is_host(value) {
+                        return Err(Error::Host);
+                    }
+                    fields.host = true;
+                }
+                _ => {}
+            }
+        }
+        if fields.chunked && fields.length.is_some() {
+            return Err(Error::LengthAndEncoding);
+        }
+        Ok(fields)
+    }
+
+    fn length(&self) -> Option<Length> {
+        match (self.chunked, self.length) {
+            (true, _) => Some(Length::Chunked),
+            (false, Some(0)) => Some(Length::None),
+            (false, Some(bytes)) => Some(Length::Known(bytes)),
+            (false, None) => None,
+        }
+    }
+}
+
+/// Digits only, at most 18 of them (just under 2^60: no sum of sizes overflows).
+fn parse_length(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || value.len() > 18 {
+        return None;
+    }
+    value.iter().try_fold(0, |sum, &byte| {
+        byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0'))
+    })
+}

@@ -1,0 +1,122 @@
+//! Heads of requests and responses, and what they say about the connection.
+//!
+//! Source: RFC 9112 3, 4, 9.3; RFC 9110 7.6.1, 7.8, 10.1.1; pipyjs/http.md section 1.
+use super::{Headers, Method};
+use bytes::Bytes;
+
+/// Protocol version of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Version {
+    /// HTTP/1.0: closes after the response unless asked to keep the connection.
+    Http10,
+    /// HTTP/1.1
+    #[default]
+    Http11,
+}
+
+impl Version {
+    /// As it is sent, and as scripts see it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+        }
+    }
+}
+
+/// Start line and headers of a request. `Default` is `GET / HTTP/1.1` without headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestHead {
+    /// What is asked for.
+    pub method: Method,
+    /// The raw target: path and query, absolute URL, `host:port` or `*`. UTF-8 without blanks and control bytes when decoded.
+    pub target: Bytes,
+    /// The sender's version.
+    pub version: Version,
+    /// All header lines, `connection` included (what scripts may see is the filter's matter).
+    pub headers: Headers,
+}
+
+impl Default for RequestHead {
+    fn default() -> Self {
+        Self {
+            method: Method::Get,
+            target: Bytes::from_static(b"/"),
+            version: Version::Http11,
+            headers: Headers::new(),
+        }
+    }
+}
+
+impl RequestHead {
+    /// Whether the sender wants the connection to stay after this exchange (RFC 9112 9.3).
+    pub fn keep_alive(&self) -> bool {
+        keep_alive(self.version, &self.headers)
+    }
+
+    /// Whether it asks to change the protocol: `connection: upgrade` with `upgrade`, on HTTP/1.1 (RFC 9110 7.8).
+    pub fn is_upgrade(&self) -> bool {
+        is_upgrade(self.version, &self.headers)
+    }
+
+    /// Whether the sender waits for a 100 before it sends the body (RFC 9110 10.1.1; not on HTTP/1.0).
+    pub fn expects_continue(&self) -> bool {
+        self.version == Version::Http11 && self.headers.has_token("expect", "100-continue")
+    }
+
+    /// Whether this may become a tunnel; the decoder pauses after it.
+    pub fn may_tunnel(&self) -> bool {
+        self.method == Method::Connect || self.is_upgrade()
+    }
+}
+
+/// Status line and headers of a response. `Default` is `HTTP/1.1 200` without headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// 100 to 999 when decoded.
+    pub status: u16,
+    /// Reason phrase; empty: the encoder writes the standard one.
+    pub reason: Bytes,
+    /// The sender's version.
+    pub version: Version,
+    /// All header lines, `connection` included.
+    pub headers: Headers,
+}
+
+impl Default for ResponseHead {
+    fn default() -> Self {
+        Self {
+            status: 200,
+            reason: Bytes::new(),
+            version: Version::Http11,
+            headers: Headers::new(),
+        }
+    }
+}
+
+impl ResponseHead {
+    /// Whether the sender lets the connection stay (RFC 9112 9.3). A body that ends with the connection is not visible here:
+    /// see `ResponseDecoder::reads_until_eof`.
+    pub fn keep_alive(&self) -> bool {
+        keep_alive(self.version, &self.headers)
+    }
+
+    /// Whether it changes the protocol: status 101.
+    pub fn is_upgrade(&self) -> bool {
+        self.status == 101
+    }
+
+    /// Whether another response to the same request follows: 1xx but 101.
+    pub fn is_interim(&self) -> bool {
+        (100..200).contains(&self.status) && self.status != 101
+    }
+}
+
+fn keep_alive(version: Version, headers: &Headers) -> bool {
+    !headers.has_token("connection", "close")
+        && (version == Version::Http11 || headers.has_token("connection", "keep-alive"))
+}
+
+fn is_upgrade(version: Version, headers: &Headers) -> bool {
+    version == Version::Http11 && headers.contains("upgrade") && headers.has_token("connection", "upgrade")
+}

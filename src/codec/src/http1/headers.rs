@@ -1,0 +1,198 @@
+//! One header block: names in their original spelling, looked up without regard to case.
+//!
+//! For: passing a head through a proxy without a string per header. A decoded block is one `Bytes` and a list of ranges.
+//! Source: RFC 9110 5; pipyjs/http.md section 1.
+use super::Error;
+use super::grammar::{is_token, is_value, trim};
+use bytes::Bytes;
+use std::fmt;
+
+/// Where one line's name and value stand: positions in `block`, then (past its end) in `extra`.
+#[derive(Clone, Copy)]
+pub(super) struct Field {
+    pub(super) name_at: u32,
+    pub(super) name_len: u32,
+    pub(super) value_at: u32,
+    pub(super) value_len: u32,
+}
+
+/// Header lines in order. Whatever is in here may be sent: the decoder and `push` refuse what would break the framing.
+#[derive(Clone, Default)]
+pub struct Headers {
+    /// The head as it was received; start line included.
+    block: Bytes,
+    /// Names and values that were pushed.
+    extra: Vec<u8>,
+    fields: Vec<Field>,
+}
+
+impl Headers {
+    /// No lines. Allocates nothing.
+    pub const fn new() -> Self {
+        Self {
+            block: Bytes::new(),
+            extra: Vec::new(),
+            fields: Vec::new(),
+        }
+    }
+
+    /// `fields` must be ranges of `block`.
+    pub(super) fn from_block(block: Bytes, fields: Vec<Field>) -> Self {
+        Self {
+            block,
+            extra: Vec::new(),
+            fields,
+        }
+    }
+
+    /// Number of lines.
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Whether there are no lines.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Lines in order: name in its original spelling, value without blanks around it.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> + ExactSizeIterator {
+        self.fields.iter().map(|field| (self.name(field), self.value(field)))
+    }
+
+    /// Value of the last line of that name (the last one wins: pipyjs/http.md 1).
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.fields.iter().rev().find(|field| self.is_named(field, name)).map(|field| self.value(field))
+    }
+
+    /// Values of all lines of that name, in order.
+    pub fn get_all<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+        self.fields
+            .iter()
+            .filter(move |field| self.is_named(field, name))
+            .map(|field| self.value(field))
+    }
+
+    /// Whether there is a line of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| self.is_named(field, name))
+    }
+
+    /// Whether one of the comma-separated lists of that name has `token`, compared without regard to case.
+    pub fn has_token(&self, name: &str, token: &str) -> bool {
+        self.get_all(name).any(|list| {
+            list.split(|&byte| byte == b',')
+                .any(|item| trim(item).eq_ignore_ascii_case(token.as_bytes()))
+        })
+    }
+
+    /// Adds a line at the end; blanks around the value are dropped.
+    /// # Errors
+    /// `HeaderName` or `HeaderValue` for what no peer would accept or what would smuggle a line.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), Error> {
+        let field = self.store(name, value)?;
+        self.fields.push(field);
+        Ok(())
+    }
+
+    /// Gives `name` this one value: in place of its first line, else at the end.
+    /// # Errors
+    /// As `push`; nothing is changed then.
+    pub fn set(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
+        let field = self.store(name.as_bytes(), value)?;
+        let place = self.fields.iter().position(|old| self.is_named(old, name));
+        self.remove(name);
+        match place {
+            Some(place) => self.fields.insert(place, field),
+            None => self.fields.push(field),
+        }
+        Ok(())
+    }
+
+    /// Drops all lines of that name; yields how many there were.
+    pub fn remove(&mut self, name: &str) -> usize {
+        let before = self.fields.len();
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.retain(|field| !self.is_named(field, name));
+        self.fields = fields;
+        before - self.fields.len()
+    }
+
+    /// Bytes that this keeps alive, the received block included.
+    pub fn held_bytes(&self) -> usize {
+        self.block.len() + self.extra.capacity() + self.fields.capacity() * size_of::<Field>()
+    }
+
+    pub(super) fn block(&self) -> &[u8] {
+        &self.block
+    }
+
+    pub(super) fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    pub(super) fn name(&self, field: &Field) -> &[u8] {
+        self.range(field.name_at, field.name_len)
+    }
+
+    pub(super) fn value(&self, field: &Field) -> &[u8] {
+        self.range(field.value_at, field.value_len)
+    }
+
+    fn range(&self, at: u32, len: u32) -> &[u8] {
+        let (at, len) = (at as usize, len as usize);
+        let slice = match at.checked_sub(self.block.len()) {
+            None => self.block.get(at..at + len),
+            // An empty value at the very end of the block lands here too: both give nothing.
+            Some(at) => self.extra.get(at..at + len),
+        };
+        slice.unwrap_or_default()
+    }
+
+    fn is_named(&self, field: &Field, name: &str) -> bool {
+        field.name_len as usize == name.len() && self.name(field).eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    fn store(&mut self, name: &[u8], value: &[u8]) -> Result<Field, Error> {
+        let value = trim(value);
+        if !is_token(name) {
+            return Err(Error::HeaderName);
+        }
+        if !is_value(value) {
+            return Err(Error::HeaderValue);
+        }
+        let at = self.block.len() + self.extra.len();
+        // Ranges are 32 bits wide: a script that builds gigabytes of headers is refused here, not wrapped around.
+        let end = u32::try_from(at + name.len() + value.len()).map_err(|_| Error::HeadTooLarge(u32::MAX as usize))?;
+        self.extra.extend_from_slice(name);
+        self.extra.extend_from_slice(value);
+        let value_len = value.len() as u32;
+        let name_len = name.len() as u32;
+        Ok(Field {
+            name_at: end - value_len - name_len,
+            name_len,
+            value_at: end - value_len,
+            value_len,
+        })
+    }
+}
+
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Headers {}
+
+impl fmt::Debug for Headers {
+    /// Names and sizes only: values may be secrets, and this may end in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(
+                self.iter()
+                    .map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value.len())),
+            )
+            .finish()
+    }
+}
