@@ -17,7 +17,7 @@ use crate::limits::{
 use crate::path::{codebase_name, file_path};
 use crate::snapshot::{FileVersion, Root, SINGLE_SCRIPT, Snapshot, etags, root, untar};
 
-/// What a Repo says about the state of a codebase; all opaque. [`Version::default`] is "I have nothing".
+/// What a Repo says about the state of a codebase; all opaque.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Version {
     /// `etag`; empty where there is none.
@@ -98,16 +98,17 @@ impl Worker {
         shown(&self.root)
     }
 
-    /// Asks whether the codebase differs from `known`. A Repo that can wait answers when it does, or after `wait` (at most
-    /// [`MAX_WAIT`]); with nothing known it also waits for the codebase to appear. `wait` zero: answers at once.
+    /// Asks whether the codebase differs from `known` (`None`: nothing is held). A Repo that can wait answers when it does,
+    /// or after `wait` (at most [`MAX_WAIT`]); with nothing held it also waits for the codebase to appear. `wait` zero:
+    /// answers at once.
     ///
     /// # Errors
     /// No answer, or one that says neither yes nor no (5xx, 401 ...): keep what runs, try again later.
-    pub async fn poll(&self, known: &Version, wait: Duration) -> Result<Polled, Error> {
+    pub async fn poll(&self, known: Option<&Version>, wait: Duration) -> Result<Polled, Error> {
         let method = Method::HEAD;
         let wait = wait.min(MAX_WAIT);
         let mut request = self.client.request(&method, &self.root).timeout(REQUEST_TIMEOUT + wait);
-        if *known != Version::default() {
+        if let Some(known) = known {
             request = request
                 .header(IF_NONE_MATCH, &known.etag)
                 .header(REVISION_HEADER, known.revision);
@@ -121,7 +122,7 @@ impl Worker {
             StatusCode::NOT_MODIFIED => Poll::Unchanged,
             StatusCode::OK => {
                 let found = version(response.headers());
-                if found == *known {
+                if known == Some(&found) {
                     Poll::Unchanged
                 } else {
                     Poll::Changed(found)
