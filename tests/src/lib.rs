@@ -17,6 +17,7 @@ pub mod http;
 pub mod netns;
 pub mod process;
 pub mod registries;
+pub mod sandbox;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
