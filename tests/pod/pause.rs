@@ -5,6 +5,7 @@
 
 mod pause_agent;
 mod pause_file;
+mod pause_plain;
 mod pause_reaping;
 mod pause_signals;
 

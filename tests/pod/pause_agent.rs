@@ -99,47 +99,32 @@ fn kill(agent: u32, number: i32) {
 
 #[test]
 fn without_a_usable_agent_the_pod_goes_on_and_one_that_comes_is_started() {
-    // Name and what lies at /ballast: nothing, no right to run it, no program, a folder.
-    for (name, prepare) in [
+    for (name, lay) in [
         ("absent", (|_| ()) as fn(&Path)),
         ("not executable", |path| copy(stub(), path, 0o644)),
+        ("not for our uid", |path| copy(stub(), path, 0o700)),
         ("no program", |path| {
-            fs::write(path, "no program").unwrap();
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+            fs::write(path, "no program").expect("the root is ours");
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("the file is ours");
         }),
-        ("a folder", |path| fs::create_dir(path).unwrap()),
+        ("a folder", |path| fs::create_dir(path).expect("the root is ours")),
     ] {
-        let root = ballast_tests::temp_dir();
-        let mut spec = Spec::new(&bin("pause")).keep_output();
-        prepare(&root.path().join("ballast"));
-        if name != "absent" && name != "a folder" {
-            spec = spec.file(
-                "ballast",
-                &root.path().join("ballast"),
-                if name == "no program" { 0o755 } else { 0o644 },
-            );
-        }
-        let mut sandbox = spec.start();
-        if name == "a folder" {
-            prepare(&sandbox.root().join("ballast"));
-        }
+        let mut sandbox = Spec::new(&bin("pause")).keep_output().start();
+        let place = sandbox.root().join("ballast");
         wait_for(SOON, "the word on stderr", || sandbox.output().contains("no agent"));
+        lay(&place);
         // Nothing but a few tries in the next second: no busy loop, no flood.
         let ticks = cpu_ticks(&sandbox);
-        let lasted = poll(Duration::from_secs(1), || sandbox.status());
-        assert_eq!(lasted, None, "{name}");
+        assert_eq!(poll(Duration::from_secs(1), || sandbox.status()), None, "{name}");
         assert!(cpu_ticks(&sandbox) - ticks <= 5, "{name}: busy");
-        let lines = sandbox.output().lines().count();
-        assert!(lines <= 2, "{name}: {}", sandbox.output());
-        let new = root.path().join("new");
-        copy(stub(), &new, 0o755);
-        let target = sandbox.root().join("ballast");
-        if target.is_dir() {
-            fs::remove_dir(&target).unwrap();
+        // One for each reason: there was nothing first, then what was laid there.
+        assert!(sandbox.output().lines().count() <= 2, "{name}: {}", sandbox.output());
+        if place.is_dir() {
+            fs::remove_dir(&place).unwrap();
         }
         let beside = sandbox.root().join("new");
-        copy(&new, &beside, 0o755);
-        fs::rename(beside, target).unwrap();
+        copy(stub(), &beside, 0o755);
+        fs::rename(beside, &place).unwrap();
         agent_after(&sandbox, None);
     }
 }

@@ -1,14 +1,13 @@
 //! What signals do to PID 1: INT and TERM end it, in order; no other one does anything.
 
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ballast_tests::sandbox::{Sandbox, Spec};
-use ballast_tests::{Process, bin, poll, temp_dir, wait_for};
+use ballast_tests::{bin, poll, wait_for};
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 
-use crate::{NOTHING, SOON, agent_after, field, settled, spec, stub};
+use crate::{NOTHING, SOON, agent_after, field, settled, spec};
 
 const INT: i32 = 2;
 const TERM: i32 = 15;
@@ -176,57 +175,4 @@ fn sigkill_ends_the_pod_with_all_in_it() {
         "{status:?}"
     );
     wait_for(SOON, "the agent went with it", || field(agent, "State").is_empty());
-}
-
-#[test]
-fn the_agent_starts_with_clean_signals_whatever_we_inherited() {
-    // Outside a sandbox: started with HUP and CHLD ignored, as by a careless parent. cat shows what an agent gets.
-    let folder = temp_dir();
-    ballast_tests::sandbox::copy(&bin("pause"), &folder.path().join("pause"), 0o755);
-    ballast_tests::sandbox::copy("/bin/sleep".as_ref(), &folder.path().join("ballast"), 0o755);
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", "trap '' HUP CHLD PIPE USR1; exec ./pause"])
-        .current_dir(folder.path());
-    let mut pause = Process::spawn("pause", &mut command).unwrap();
-    // `sleep agent` is an error of sleep's: it ends at once, so PID 1 must notice that in spite of the ignored CHLD.
-    pause.wait_output(SOON, "agent exited with 1, next start in 1");
-    // An agent that stays: what the kernel says about its signals.
-    ballast_tests::sandbox::copy(stub(), &folder.path().join("stub"), 0o755);
-    std::fs::rename(folder.path().join("stub"), folder.path().join("ballast")).unwrap();
-    let agent = poll(SOON, || {
-        let children = ballast_tests::process::descendants(pause.id());
-        children
-            .into_iter()
-            .find(|id| field(*id, "Name") == "ballast" && field(*id, "SigBlk") != NOTHING)
-    });
-    let agent = agent.expect("the agent has been replaced and started");
-    // PIPE (bit 12) is ignored by the Rust runtime of the stand-in, 32 and 33 are glibc's own, in every posix_spawn.
-    let ignored = u64::from_str_radix(&field(agent, "SigIgn"), 16).unwrap() & !(1 << 12 | 3 << 31);
-    assert_eq!(ignored, 0, "{ignored:x}");
-    let mut pause = pause;
-    pause.signal(Signal::SIGTERM).unwrap();
-    assert_eq!(pause.wait(SOON).and_then(|status| status.code()), Some(0));
-}
-
-#[test]
-fn as_a_plain_process_it_warns_and_takes_its_agent_along() {
-    let folder = temp_dir();
-    ballast_tests::sandbox::copy(&bin("pause"), &folder.path().join("pause"), 0o755);
-    ballast_tests::sandbox::copy(stub(), &folder.path().join("ballast"), 0o755);
-    let mut command = Command::new(folder.path().join("pause"));
-    command
-        .env("STUB", "hang")
-        .env("BALLAST_DRAIN", "0")
-        .stdin(Stdio::null());
-    let mut pause = Process::spawn("pause", &mut command).unwrap();
-    pause.wait_output(SOON, "Warning: pause should be the first process");
-    let agent = poll(SOON, || ballast_tests::process::descendants(pause.id()).pop()).expect("an agent");
-    pause.signal(Signal::SIGHUP).unwrap();
-    pause.signal(Signal::SIGINT).unwrap();
-    assert_eq!(pause.wait(SOON).and_then(|status| status.code()), Some(0));
-    wait_for(SOON, "the agent is gone", || {
-        let state = field(agent, "State");
-        state.is_empty() || state.starts_with('Z')
-    });
 }

@@ -6,6 +6,7 @@
 //! Source: Kubernetes build/pause/linux/pause.c (behaviour only), design "Life of a Pod".
 #![forbid(unsafe_code)]
 
+mod backoff;
 mod child;
 mod reap;
 mod say;
