@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballast_tests::registries::{self, CONFIG_PORT, EUREKA_PORT, SHOP_PORT};
+use ballast_tests::registries::{CONFIG_PORT, EUREKA_PORT, Jars, SHOP_PORT};
 use ballast_tests::{Netns, http, temp_dir, wait_for};
 
 /// A registration as a stranger would make it. Source: the fields that a Spring Cloud client needs to call an instance.
@@ -19,9 +19,10 @@ fn a_client_calls_by_name_what_was_registered_and_reads_its_config() {
         "greeting: hello from the config server\n",
     )
     .unwrap();
-    let _eureka = registries::eureka(&netns, &[]).unwrap();
-    let _config = registries::config_server(&netns, configs.path(), "127.0.0.1").unwrap();
-    let _shop = registries::shop_client(&netns).unwrap();
+    let jars = Jars::of_tests();
+    let _eureka = jars.eureka(&netns, &[]).unwrap();
+    let _config = jars.config_server(&netns, configs.path(), "127.0.0.1").unwrap();
+    let _shop = jars.shop_client(&netns).unwrap();
     netns.run(|| {
         wait_for(Duration::from_secs(30), "CONFIG-SERVICE registers itself", || {
             http::get(&format!("http://127.0.0.1:{EUREKA_PORT}/eureka/apps/CONFIG-SERVICE"))

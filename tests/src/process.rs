@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tempfile::TempDir;
 
 use crate::poll;
 
@@ -22,6 +23,8 @@ pub struct Process {
     child: Child,
     output: Arc<Mutex<Vec<u8>>>,
     readers: Vec<JoinHandle<()>>,
+    /// A folder that it works in; removed when the child is gone.
+    folder: Option<TempDir>,
 }
 
 impl Process {
@@ -49,7 +52,15 @@ impl Process {
             child,
             output,
             readers,
+            folder: None,
         })
+    }
+
+    /// Keeps `folder` as long as the process.
+    #[must_use]
+    pub fn with_folder(mut self, folder: TempDir) -> Self {
+        self.folder = Some(folder);
+        self
     }
 
     /// Process id as this process sees it.

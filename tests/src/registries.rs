@@ -5,94 +5,113 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::{Netns, Process, http, poll};
+use crate::{Netns, Process, http, poll, temp_dir};
 
 /// Longest start of a Java server on a busy machine.
 const START: Duration = Duration::from_secs(120);
 
-/// Port of [`eureka`].
+/// Port of [`Jars::eureka`].
 pub const EUREKA_PORT: u16 = 8761;
-/// Port of [`config_server`].
+/// Port of [`Jars::config_server`].
 pub const CONFIG_PORT: u16 = 8888;
-/// Port of [`shop_client`].
+/// Port of [`Jars::shop_client`].
 pub const SHOP_PORT: u16 = 8090;
 
-/// Path of `NAME.jar` in the folder that `BALLAST_JARS` names.
-///
-/// # Panics
-/// It is not set or has no such file: a test that can't run fails, it is never skipped.
-#[track_caller]
-pub fn jar(name: &str) -> PathBuf {
-    let folder = std::env::var_os("BALLAST_JARS")
-        .unwrap_or_else(|| panic!("BALLAST_JARS is not set, so {name}.jar can't be found; run `cargo xtask test`"));
-    let path = Path::new(&folder).join(format!("{name}.jar"));
-    assert!(
-        path.is_file(),
-        "{} is not there; run `cargo xtask registries`",
-        path.display()
-    );
-    path
+/// The jars that Maven built, in their folder. What a test starts is `Jars::of_tests()`'s.
+#[derive(Clone, Debug)]
+pub struct Jars(PathBuf);
+
+impl Jars {
+    /// Those in the folder that `BALLAST_JARS` names.
+    ///
+    /// # Panics
+    /// It is not set: a test that can't run fails, it is never skipped.
+    #[track_caller]
+    pub fn of_tests() -> Self {
+        let folder = std::env::var_os("BALLAST_JARS");
+        Self::in_folder(
+            folder
+                .expect("BALLAST_JARS is not set, so no registry can be started; run `cargo xtask test`")
+                .into(),
+        )
+    }
+
+    /// Those in `folder`.
+    pub fn in_folder(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    /// A Eureka server on port 8761 of `netns`, answering at `http://…:8761/eureka`. Self-preservation is off, expired
+    /// instances go within a second, reads see writes at once; `options` (`--key=value`) come last and win.
+    ///
+    /// # Errors
+    /// It does not answer in two minutes; the message holds its output.
+    pub fn eureka(&self, netns: &Netns, options: &[&str]) -> io::Result<Process> {
+        let ready = format!("http://127.0.0.1:{EUREKA_PORT}/eureka/apps");
+        self.start(netns, "eureka-server", 256, options, &ready)
+    }
+
+    /// A Spring Cloud Config Server on port 8888 that serves the files of `configs` and registers itself as
+    /// CONFIG-SERVICE with `address`.
+    ///
+    /// # Errors
+    /// As [`Jars::eureka`].
+    pub fn config_server(&self, netns: &Netns, configs: &Path, address: &str) -> io::Result<Process> {
+        let options = [
+            format!("--configs=file:{}/", configs.display()),
+            format!("--address={address}"),
+        ];
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let ready = format!("http://127.0.0.1:{CONFIG_PORT}/actuator/health/readiness");
+        self.start(netns, "config-server", 192, &options, &ready)
+    }
+
+    /// A Spring Cloud client on port 8090: `/call?service=NAME&path=/PATH` calls `http://NAME/PATH` through its load
+    /// balancer, `/greeting` is what the Config Server told it.
+    ///
+    /// # Errors
+    /// As [`Jars::eureka`].
+    pub fn shop_client(&self, netns: &Netns) -> io::Result<Process> {
+        let ready = format!("http://127.0.0.1:{SHOP_PORT}/actuator/health/readiness");
+        self.start(netns, "shop-client", 160, &[], &ready)
+    }
+
+    fn start(&self, netns: &Netns, name: &str, heap_mib: u32, options: &[&str], ready: &str) -> io::Result<Process> {
+        let jar = self.0.join(format!("{name}.jar"));
+        if !jar.is_file() {
+            return Err(io::Error::other(format!(
+                "{} is not there; run `cargo xtask registries`",
+                jar.display()
+            )));
+        }
+        let mut command = netns.command("java");
+        command
+            .arg(format!("-Xmx{heap_mib}m"))
+            .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+        // A server that is killed leaves its temporary files.
+        let folder = temp_dir();
+        command.args([
+            "-XX:-UsePerfData",
+            &format!("-Djava.io.tmpdir={}", folder.path().display()),
+        ]);
+        command.args(["-Djava.net.preferIPv4Stack=true", "-jar"]).arg(jar);
+        command
+            .args([
+                "--management.endpoint.health.probes.enabled=true",
+                "--spring.main.banner-mode=off",
+            ])
+            .args(options);
+        let process = Process::spawn(name, &mut command)?.with_folder(folder);
+        await_answer(netns, process, name, ready)
+    }
 }
 
-/// A Eureka server on port 8761 of `netns`, answering at `http://…:8761/eureka`. Self-preservation is off, expired
-/// instances go within a second, reads see writes at once; `options` (`--key=value`) come last and win.
+/// A Eureka server of the tests; see [`Jars::eureka`].
 ///
 /// # Errors
-/// It does not answer in two minutes; the message holds its output.
+/// As there.
 pub fn eureka(netns: &Netns, options: &[&str]) -> io::Result<Process> {
-    start(
-        netns,
-        "eureka-server",
-        256,
-        options,
-        &format!("http://127.0.0.1:{EUREKA_PORT}/eureka/apps"),
-    )
-}
-
-/// A Spring Cloud Config Server on port 8888 that serves the files of `configs` and registers itself as CONFIG-SERVICE
-/// with `address`.
-///
-/// # Errors
-/// As [`eureka`].
-pub fn config_server(netns: &Netns, configs: &Path, address: &str) -> io::Result<Process> {
-    let options = [
-        format!("--configs=file:{}/", configs.display()),
-        format!("--address={address}"),
-    ];
-    let options: Vec<&str> = options.iter().map(String::as_str).collect();
-    let ready = format!("http://127.0.0.1:{CONFIG_PORT}/actuator/health/readiness");
-    start(netns, "config-server", 192, &options, &ready)
-}
-
-/// A Spring Cloud client on port 8090: `/call?service=NAME&path=/PATH` calls `http://NAME/PATH` through its load
-/// balancer, `/greeting` is what the Config Server told it.
-///
-/// # Errors
-/// As [`eureka`].
-pub fn shop_client(netns: &Netns) -> io::Result<Process> {
-    start(
-        netns,
-        "shop-client",
-        160,
-        &[],
-        &format!("http://127.0.0.1:{SHOP_PORT}/actuator/health/readiness"),
-    )
-}
-
-fn start(netns: &Netns, name: &str, heap_mib: u32, options: &[&str], ready: &str) -> io::Result<Process> {
-    let mut command = netns.command("java");
-    command
-        .arg(format!("-Xmx{heap_mib}m"))
-        .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
-    command.args(["-Djava.net.preferIPv4Stack=true", "-jar"]).arg(jar(name));
-    command
-        .args([
-            "--management.endpoint.health.probes.enabled=true",
-            "--spring.main.banner-mode=off",
-        ])
-        .args(options);
-    let process = Process::spawn(name, &mut command)?;
-    await_answer(netns, process, name, ready)
+    Jars::of_tests().eureka(netns, options)
 }
 
 fn await_answer(netns: &Netns, mut process: Process, name: &str, url: &str) -> io::Result<Process> {

@@ -9,11 +9,14 @@ use anyhow::Context;
 use ballast_tests::Netns;
 
 use crate::prereq::{self, Group};
-use crate::{build, console, interrupt, no_arguments, workspace};
+use crate::{build, console, interrupt, workspace};
 
 pub(crate) const HELP: &str = "\
 Builds images/* by buildah, reproducibly (same binaries, same bytes), and keeps each as
 target/images/NAME.tar (a docker archive of localhost/ballast/NAME:dev).
+
+Options:
+  --no-build    take the binaries as they are in target/bin
 
 Examples:
   cargo xtask images
@@ -51,10 +54,18 @@ const IMAGES: &[Image] = &[
 /// Longest build of one image.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-pub(crate) fn run(parser: lexopt::Parser) -> anyhow::Result<()> {
-    no_arguments(parser)?;
+pub(crate) fn run(mut parser: lexopt::Parser) -> anyhow::Result<()> {
+    let mut is_built = false;
+    while let Some(arg) = parser.next()? {
+        match arg {
+            lexopt::Arg::Long("no-build") => is_built = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
     prereq::ensure_root("building images")?;
-    build::binaries()?;
+    if !is_built {
+        build::binaries()?;
+    }
     all()
 }
 

@@ -1,8 +1,8 @@
 //! Nothing stays behind: this process adopts whatever its children leave, and kills it at the end, also on Ctrl-C and
-//! SIGTERM. Folders that a step made are registered here and removed with it.
+//! SIGTERM. Folders and cgroups that a step made are registered here and removed with it.
 //! Not for: mounts and networks; those live in namespaces that end with their processes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,9 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 /// What is removed once no process of ours is left.
 static LEFTOVERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Where the kernel shows cgroups, both versions.
+const CGROUPS: &str = "/sys/fs/cgroup";
 
 /// Starts to watch for INT, TERM and HUP; call it once, before any thread is started.
 pub(crate) fn watch() {
@@ -42,6 +45,16 @@ pub(crate) fn work_folder() -> TempDir {
     folder
 }
 
+/// Registers a cgroup (`/name`) to be removed in every hierarchy when the step ends.
+pub(crate) fn remove_cgroup(name: &str) {
+    let name = name.trim_start_matches('/');
+    let mut leftovers = LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner);
+    leftovers.push(Path::new(CGROUPS).join(name));
+    for hierarchy in std::fs::read_dir(CGROUPS).into_iter().flatten().flatten() {
+        leftovers.push(hierarchy.path().join(name));
+    }
+}
+
 /// Ends all processes below this one and removes what was registered.
 pub(crate) fn sweep() {
     let me = std::process::id();
@@ -52,6 +65,20 @@ pub(crate) fn sweep() {
         left.is_empty().then_some(())
     });
     for path in LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-        let _gone_already = std::fs::remove_dir_all(&path);
+        if path.starts_with(CGROUPS) {
+            remove_cgroup_tree(&path);
+        } else {
+            let _gone_already = std::fs::remove_dir_all(&path);
+        }
     }
+}
+
+/// A cgroup folder can only be removed by rmdir, children first; its files are the kernel's.
+fn remove_cgroup_tree(path: &Path) {
+    for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_cgroup_tree(&entry.path());
+        }
+    }
+    let _absent = std::fs::remove_dir(path);
 }

@@ -8,6 +8,7 @@ mod build;
 mod cargo_deny;
 mod ci;
 mod console;
+mod demo;
 mod images;
 mod interrupt;
 mod prereq;
@@ -45,6 +46,12 @@ struct Step {
 
 /// In the order in which a newcomer needs them.
 const STEPS: &[Step] = &[
+    Step {
+        name: "demo",
+        about: "the main job from nothing, with proof",
+        help: demo::HELP,
+        run: demo::run,
+    },
     Step {
         name: "test",
         about: "every test, set-up included",
