@@ -1,0 +1,131 @@
+//! `handle(fn)`, `handleData(fn)`, `handleMessageStart(fn)` ...: observers, which never alter the stream.
+//! Example: `.handleMessageStart(msg => _path = msg.head.path)`. Source: pipyjs/filters.md section 1.
+
+use crate::event::{Event, Reason};
+use crate::js::{self, Callback};
+use crate::pipeline::{Build, Cx, EventArg, Filter, Hold, Make, Out, Spec, Subs, Wake};
+use std::rc::Rc;
+
+macro_rules! specs {
+    ($($id:ident $name:literal $which:ident $about:literal),* $(,)?) => {
+        $(pub(super) static $id: Spec = Spec {
+            name: $name,
+            args: "(fn)",
+            about: $about,
+            subs: Subs::None,
+            build: |build| make(build, Which::$which),
+        };)*
+    };
+}
+specs!(
+    HANDLE "handle" Any "calls fn(event) at each event",
+    HANDLE_DATA "handleData" Data "calls fn(data) at each Data, flushes included",
+    HANDLE_MESSAGE_END "handleMessageEnd" MessageEnd "calls fn(event) at each MessageEnd",
+    HANDLE_MESSAGE_START "handleMessageStart" MessageStart "calls fn(event) at each MessageStart",
+    HANDLE_STREAM_END "handleStreamEnd" StreamEnd "calls fn(event) at the StreamEnd",
+    HANDLE_STREAM_START "handleStreamStart" StreamStart "calls fn(event) at the first event of the stream",
+);
+
+#[derive(Clone, Copy)]
+enum Which {
+    Any,
+    Data,
+    MessageStart,
+    MessageEnd,
+    StreamStart,
+    StreamEnd,
+}
+
+fn make(build: &mut Build<'_, '_>, which: Which) -> js::Result<Make> {
+    let callback = build.callback(0)?;
+    Ok(Rc::new(move || {
+        Box::new(Handle {
+            which,
+            callback: callback.clone(),
+            started: false,
+            waiting: false,
+            held: Hold::default(),
+        })
+    }))
+}
+
+struct Handle {
+    which: Which,
+    callback: Callback,
+    started: bool,
+    /// A promise of the callback is pending: the event at hand and all that follow are held.
+    waiting: bool,
+    held: Hold,
+}
+
+impl Handle {
+    fn wants(&mut self, event: &Event) -> bool {
+        let first = !std::mem::replace(&mut self.started, true);
+        match self.which {
+            Which::Any => true,
+            Which::StreamStart => first,
+            Which::Data => matches!(event, Event::Data(_)),
+            Which::MessageStart => matches!(event, Event::MessageStart(_)),
+            Which::MessageEnd => matches!(event, Event::MessageEnd(_)),
+            Which::StreamEnd => matches!(event, Event::StreamEnd(_)),
+        }
+    }
+
+    /// Calls the callback; true when the event may pass now.
+    fn observe(&mut self, cx: &mut Cx<'_>, event: &Event, out: &mut Out<'_>) -> Result<bool, Reason> {
+        let value = cx.call(out, &self.callback, (EventArg(event),))?;
+        let Some(promise) = js::promise_of(&value) else {
+            return Ok(true);
+        };
+        cx.settle(out, &promise, 0)?;
+        Ok(false)
+    }
+
+    fn hold(&mut self, event: Event, out: &mut Out<'_>) {
+        if let Err(error) = self.held.push(event) {
+            self.held.clear();
+            out.emit(error.into());
+        }
+    }
+}
+
+impl Filter for Handle {
+    fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
+        if self.waiting {
+            return self.hold(event, out);
+        }
+        if self.wants(&event) {
+            match self.observe(cx, &event, out) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.waiting = true;
+                    return self.hold(event, out);
+                }
+                Err(reason) => return out.end(reason),
+            }
+        }
+        out.emit(event);
+    }
+
+    fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
+        let Wake::Settled(_, settled) = wake else { return };
+        self.waiting = false;
+        if let Err(error) = settled {
+            self.held.clear();
+            return out.end(Reason::Value(error));
+        }
+        // The event that the promise was for passes; the callback sees those behind it in turn.
+        if let Some(event) = self.held.pop() {
+            out.emit(event);
+        }
+        for event in self.held.take() {
+            self.process(cx, event, out);
+        }
+    }
+
+    fn reset(&mut self) {
+        self.started = false;
+        self.waiting = false;
+        self.held.clear();
+    }
+}

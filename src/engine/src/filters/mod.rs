@@ -1,0 +1,67 @@
+//! The table of filters: the one list that the front ends, the reference page, the graph and the tests are made from.
+//! One file a filter, or a family whose members differ in one value; see pipeline/filter.rs for the shape.
+
+mod handle;
+mod replace;
+
+use crate::pipeline::Spec;
+
+/// All filters, sorted by name.
+pub(crate) static FILTERS: &[&Spec] = &[
+    &handle::HANDLE,
+    &handle::HANDLE_DATA,
+    &handle::HANDLE_MESSAGE_END,
+    &handle::HANDLE_MESSAGE_START,
+    &handle::HANDLE_STREAM_END,
+    &handle::HANDLE_STREAM_START,
+    &replace::REPLACE,
+    &replace::REPLACE_DATA,
+    &replace::REPLACE_MESSAGE_END,
+    &replace::REPLACE_MESSAGE_START,
+    &replace::REPLACE_STREAM_END,
+    &replace::REPLACE_STREAM_START,
+];
+
+/// Old spellings (pipyjs/filters.md section 11): (alias, name), sorted.
+pub(crate) static ALIASES: &[(&str, &str)] = &[
+    ("handleSessionEnd", "handleStreamEnd"),
+    ("handleSessionStart", "handleStreamStart"),
+    ("onData", "handleData"),
+    ("onMessageEnd", "handleMessageEnd"),
+    ("onMessageStart", "handleMessageStart"),
+    ("onSessionEnd", "handleStreamEnd"),
+    ("onSessionStart", "handleStreamStart"),
+    ("replaceSessionEnd", "replaceStreamEnd"),
+    ("replaceSessionStart", "replaceStreamStart"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_documented() {
+        for pair in FILTERS.windows(2) {
+            assert!(pair[0].name < pair[1].name, "{} before {}", pair[0].name, pair[1].name);
+        }
+        for spec in FILTERS {
+            assert!(
+                spec.args.starts_with('(') && spec.args.ends_with(')'),
+                "{}: arguments {}",
+                spec.name,
+                spec.args
+            );
+            assert!(!spec.about.is_empty(), "{}", spec.name);
+        }
+        for (alias, name) in ALIASES {
+            assert!(
+                FILTERS.iter().any(|spec| spec.name == *name),
+                "{alias} stands for {name}, which is no filter"
+            );
+            assert!(
+                FILTERS.iter().all(|spec| spec.name != *alias),
+                "{alias} is a filter of its own"
+            );
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The classes `MessageStart`, `MessageEnd`, `StreamEnd` and `Message` of scripts. Source: pipyjs/model.md 1.1,
+//! globals.md section 3.
+
+use super::{JsData, Result, head_value, is_nullish, tail_value, throw_type, value_to_data};
+use crate::data::Data;
+use crate::event::{Head, HeadKind, Reason, StreamError, Tail};
+use crate::message::Message;
+use crate::value::Saved;
+use rquickjs::class::Trace;
+use rquickjs::prelude::Opt;
+use rquickjs::{Class, Ctx, JsLifetime, Value};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+fn head_of<'js>(ctx: &Ctx<'js>, value: Option<Value<'js>>) -> Option<Rc<Head>> {
+    let value = value.filter(|value| !is_nullish(value))?;
+    Some(Rc::new(Head::new(HeadKind::Js(Saved::new(ctx, value)))))
+}
+
+fn tail_of<'js>(ctx: &Ctx<'js>, value: Option<Value<'js>>) -> Option<Tail> {
+    value
+        .filter(|value| !is_nullish(value))
+        .map(|value| Tail::Js(Saved::new(ctx, value)))
+}
+
+fn saved<'js>(ctx: &Ctx<'js>, value: Option<Value<'js>>) -> Option<Saved> {
+    value
+        .filter(|value| !value.is_undefined())
+        .map(|value| Saved::new(ctx, value))
+}
+
+fn restored<'js>(ctx: &Ctx<'js>, saved: Option<&Saved>) -> Value<'js> {
+    saved.map_or_else(|| Value::new_undefined(ctx.clone()), |saved| saved.get(ctx))
+}
+
+/// `new MessageStart(head?)`.
+#[derive(Trace, JsLifetime)]
+#[rquickjs::class(rename = "MessageStart")]
+pub struct JsMessageStart {
+    /// The head, shared with the event.
+    #[qjs(skip_trace)]
+    pub head: Option<Rc<Head>>,
+}
+
+#[rquickjs::methods(rename_all = "camelCase")]
+impl JsMessageStart {
+    /// See the class.
+    #[qjs(constructor)]
+    pub fn new<'js>(ctx: Ctx<'js>, head: Opt<Value<'js>>) -> Self {
+        JsMessageStart {
+            head: head_of(&ctx, head.0),
+        }
+    }
+    /// `'MessageStart'`.
+    #[qjs(get, rename = "type")]
+    pub fn kind(&self) -> &'static str {
+        "MessageStart"
+    }
+    /// The head object, or null.
+    #[qjs(get, rename = "head")]
+    pub fn get_head<'js>(&self, ctx: Ctx<'js>) -> Result<Value<'js>> {
+        head_value(&ctx, self.head.as_ref())
+    }
+    /// Replaces the head.
+    #[qjs(set, rename = "head")]
+    pub fn set_head<'js>(&mut self, ctx: Ctx<'js>, head: Value<'js>) {
+        self.head = head_of(&ctx, Some(head));
+    }
+}
+
+/// `new MessageEnd(tail?, payload?)`.
+#[derive(Trace, JsLifetime)]
+#[rquickjs::class(rename = "MessageEnd")]
+pub struct JsMessageEnd {
+    /// The tail.
+    #[qjs(skip_trace)]
+    pub tail: Option<Tail>,
+    /// The payload.
+    #[qjs(skip_trace)]
+    pub payload: Option<Saved>,
+}
+
+#[rquickjs::methods(rename_all = "camelCase")]
+impl JsMessageEnd {
+    /// See the class.
+    #[qjs(constructor)]
+    pub fn new<'js>(ctx: Ctx<'js>, tail: Opt<Value<'js>>, payload: Opt<Value<'js>>) -> Self {
+        JsMessageEnd {
+            tail: tail_of(&ctx, tail.0),
+            payload: saved(&ctx, payload.0),
+        }
+    }
+    /// `'MessageEnd'`.
+    #[qjs(get, rename = "type")]
+    pub fn kind(&self) -> &'static str {
+        "MessageEnd"
+    }
+    /// The tail object, or null.
+    #[qjs(get, rename = "tail")]
+    pub fn get_tail<'js>(&self, ctx: Ctx<'js>) -> Result<Value<'js>> {
+        tail_value(&ctx, self.tail.as_ref())
+    }
+    /// The payload, or undefined.
+    #[qjs(get, rename = "payload")]
+    pub fn get_payload<'js>(&self, ctx: Ctx<'js>) -> Value<'js> {
+        restored(&ctx, self.payload.as_ref())
+    }
+}
+
+/// `new StreamEnd(error?)`.
+#[derive(Trace, JsLifetime)]
+#[rquickjs::class(rename = "StreamEnd")]
+pub struct JsStreamEnd {
+    /// Why the stream ended.
+    #[qjs(skip_trace)]
+    pub reason: Reason,
+}
+
+#[rquickjs::methods(rename_all = "camelCase")]
+impl JsStreamEnd {
+    /// A name of an error gives that error, nothing or an empty name a clean end, anything else is kept as a value.
+    #[qjs(constructor)]
+    pub fn new<'js>(ctx: Ctx<'js>, error: Opt<Value<'js>>) -> Result<Self> {
+        let Some(error) = error.0.filter(|value| !is_nullish(value)) else {
+            return Ok(JsStreamEnd { reason: Reason::Clean });
+        };
+        let text = error.as_string().map(|text| text.to_string()).transpose()?;
+        let reason = match text.as_deref() {
+            Some("") => Reason::Clean,
+            Some(name) => match StreamError::from_name(name) {
+                Some(known) => Reason::Named(known),
+                None => Reason::Value(Saved::new(&ctx, error)),
+            },
+            None => Reason::Value(Saved::new(&ctx, error)),
+        };
+        Ok(JsStreamEnd { reason })
+    }
+    /// `'StreamEnd'`.
+    #[qjs(get, rename = "type")]
+    pub fn kind(&self) -> &'static str {
+        "StreamEnd"
+    }
+    /// undefined, a name, or the value that was given.
+    #[qjs(get)]
+    pub fn error<'js>(&self, ctx: Ctx<'js>) -> Result<Value<'js>> {
+        match &self.reason {
+            Reason::Clean => Ok(Value::new_undefined(ctx)),
+            Reason::Named(name) => Ok(rquickjs::String::from_str(ctx, name.name())?.into_value()),
+            Reason::Value(saved) => Ok(saved.get(&ctx)),
+        }
+    }
+}
+
+/// `new Message(head?, body?, tail?, payload?)` or `new Message(body)`. Re-read at each use, never consumed.
+#[derive(Trace, JsLifetime)]
+#[rquickjs::class(rename = "Message")]
+pub struct JsMessage {
+    #[qjs(skip_trace)]
+    message: Message,
+    /// The object that `body` was read as: changes of it are changes of the message.
+    #[qjs(skip_trace)]
+    body: RefCell<Option<Saved>>,
+}
+
+impl JsMessage {
+    /// Wraps a message for scripts.
+    pub fn wrap(message: Message) -> Self {
+        JsMessage {
+            message,
+            body: RefCell::new(None),
+        }
+    }
+
+    /// The message as it stands now.
+    pub fn message(&self, ctx: &Ctx<'_>) -> Message {
+        let mut message = self.message.clone();
+        if let Some(saved) = &*self.body.borrow() {
+            message.body = value_to_data(ctx, &saved.get(ctx));
+        }
+        message
+    }
+}
+
+#[rquickjs::methods(rename_all = "camelCase")]
+impl JsMessage {
+    /// See the class.
+    #[qjs(constructor)]
+    pub fn new<'js>(
+        ctx: Ctx<'js>,
+        head: Opt<Value<'js>>,
+        body: Opt<Value<'js>>,
+        tail: Opt<Value<'js>>,
+        payload: Opt<Value<'js>>,
+    ) -> Result<Self> {
+        let alone = body.0.is_none() && tail.0.is_none();
+        let only = head
+            .0
+            .as_ref()
+            .filter(|_| alone)
+            .and_then(|value| value_to_data(&ctx, value));
+        if let Some(data) = only {
+            return Ok(JsMessage::wrap(Message {
+                body: Some(data),
+                ..Message::default()
+            }));
+        }
+        let body = match body.0.filter(|value| !is_nullish(value)) {
+            None => None,
+            Some(value) => match value_to_data(&ctx, &value) {
+                Some(data) => Some(data),
+                None => return Err(throw_type(&ctx, "argument 2 expects a Data or a string")),
+            },
+        };
+        let message = Message {
+            head: head_of(&ctx, head.0),
+            body,
+            tail: tail_of(&ctx, tail.0),
+            payload: saved(&ctx, payload.0),
+        };
+        Ok(JsMessage::wrap(message))
+    }
+    /// The head object, or null.
+    #[qjs(get, rename = "head")]
+    pub fn get_head<'js>(&self, ctx: Ctx<'js>) -> Result<Value<'js>> {
+        head_value(&ctx, self.message.head.as_ref())
+    }
+    /// Replaces the head.
+    #[qjs(set, rename = "head")]
+    pub fn set_head<'js>(&mut self, ctx: Ctx<'js>, head: Value<'js>) {
+        self.message.head = head_of(&ctx, Some(head));
+    }
+    /// The body as Data, or null; the same object each time.
+    #[qjs(get, rename = "body")]
+    pub fn get_body<'js>(&self, ctx: Ctx<'js>) -> Result<Value<'js>> {
+        if let Some(saved) = &*self.body.borrow() {
+            return Ok(saved.get(&ctx));
+        }
+        let Some(data) = &self.message.body else {
+            return Ok(Value::new_null(ctx));
+        };
+        let value = Class::instance(ctx.clone(), JsData { data: data.clone() })?.into_value();
+        *self.body.borrow_mut() = Some(Saved::new(&ctx, value.clone()));
+        Ok(value)
+    }
+    /// Replaces the body: Data, a string, or null.
+    #[qjs(set, rename = "body")]
+    pub fn set_body<'js>(&mut self, ctx: Ctx<'js>, body: Value<'js>) -> Result<()> {
+        let data: Option<Data> = if is_nullish(&body) {
+            None
+        } else {
+            Some(JsData::bytes_of(&ctx, &body)?)
+        };
+        *self.body.borrow_mut() = None;
+        self.message.body = data;
+        Ok(())
+    }
+    /// The tail object, or null.
+    #[qjs(get, rename = "tail")]
+    pub fn get_tail<'js>(&self, ctx: Ctx<'js>) -> Result<Value<'js>> {
+        tail_value(&ctx, self.message.tail.as_ref())
+    }
+    /// The payload, or undefined.
+    #[qjs(get, rename = "payload")]
+    pub fn get_payload<'js>(&self, ctx: Ctx<'js>) -> Value<'js> {
+        restored(&ctx, self.message.payload.as_ref())
+    }
+}

@@ -1,0 +1,72 @@
+//! Values as text for logs. Source: pipyjs/globals.md section 1, "Console format of values". Bounded in depth and size.
+
+use super::{JsData, value_to_text};
+use rquickjs::{Class, Ctx, Exception, Value};
+
+const DEPTH: usize = 6;
+const LENGTH: usize = 16 << 10;
+
+/// Values joined by blanks: strings as they are, others as [`format_value`].
+pub(crate) fn format_line<'js>(ctx: &Ctx<'js>, values: &[Value<'js>]) -> String {
+    let mut line = String::new();
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            line.push(' ');
+        }
+        match value.as_string().and_then(|text| text.to_string().ok()) {
+            Some(text) => line.push_str(&text),
+            None => write_value(ctx, value, 0, &mut line),
+        }
+    }
+    line
+}
+
+/// One value: nested strings quoted, `{ "key": value }`, `[ a, b ]`, `Data[ 61 62 ]`, `{ name: ..., message: ... }`.
+pub(crate) fn format_value<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> String {
+    let mut text = String::new();
+    write_value(ctx, value, 0, &mut text);
+    text
+}
+
+fn write_value<'js>(ctx: &Ctx<'js>, value: &Value<'js>, depth: usize, out: &mut String) {
+    if out.len() > LENGTH || depth > DEPTH {
+        return out.push_str("...");
+    }
+    if value.is_string() {
+        return out.push_str(&format!("{:?}", value_to_text(ctx, value)));
+    }
+    if let Some(array) = value.as_array() {
+        out.push('[');
+        for (index, item) in array.iter::<Value>().flatten().enumerate() {
+            out.push_str(if index > 0 { ", " } else { " " });
+            write_value(ctx, &item, depth + 1, out);
+        }
+        return out.push_str(" ]");
+    }
+    if let Ok(data) = Class::<JsData>::from_value(value) {
+        out.push_str("Data[ ");
+        for byte in data.borrow().data.to_bytes().iter().take(LENGTH / 3) {
+            out.push_str(&format!("{byte:02x} "));
+        }
+        return out.push(']');
+    }
+    if value.is_function() {
+        return out.push_str("Function{ ... }");
+    }
+    let Some(object) = value.as_object() else {
+        return out.push_str(&value_to_text(ctx, value));
+    };
+    if let Some(exception) = Exception::from_object(object.clone()) {
+        let name: String = object.get("name").unwrap_or_default();
+        let message = exception.message().unwrap_or_default();
+        return out.push_str(&format!("{{ name: {name:?}, message: {message:?} }}"));
+    }
+    out.push('{');
+    for (index, entry) in object.props::<String, Value>().flatten().enumerate() {
+        out.push_str(if index > 0 { ", " } else { " " });
+        out.push_str(&format!("{:?}: ", entry.0));
+        write_value(ctx, &entry.1, depth + 1, out);
+    }
+    ctx.catch();
+    out.push_str(" }");
+}

@@ -1,0 +1,202 @@
+//! Heads and tails between their native form and JavaScript objects. Source: pipyjs/http.md section 1.
+//! The object is made when a script first looks, and is the truth from then on.
+
+use super::{Result, is_nullish, number_of, throw_error, throw_type, value_to_text};
+use crate::event::{Head, HeadKind, Tail};
+use crate::value::Saved;
+use ballast_codec::http1::{Headers, Method, RequestHead, ResponseHead, Version};
+use bytes::Bytes;
+use rquickjs::{Array, Ctx, Object, Value};
+use std::rc::Rc;
+
+/// The object that scripts see as `head`; null for none.
+pub(crate) fn head_value<'js>(ctx: &Ctx<'js>, head: Option<&Rc<Head>>) -> Result<Value<'js>> {
+    let Some(head) = head else {
+        return Ok(Value::new_null(ctx.clone()));
+    };
+    let object = match &*head.0.borrow() {
+        HeadKind::Js(saved) => return Ok(saved.get(ctx)),
+        HeadKind::Request(request) => request_object(ctx, request)?,
+        HeadKind::Response(response) => response_object(ctx, response)?,
+    };
+    let value = object.into_value();
+    *head.0.borrow_mut() = HeadKind::Js(Saved::new(ctx, value.clone()));
+    Ok(value)
+}
+
+/// The object that scripts see as `tail`; null for none. Fields: `headers`, `headSize`, `bodySize`.
+pub(crate) fn tail_value<'js>(ctx: &Ctx<'js>, tail: Option<&Tail>) -> Result<Value<'js>> {
+    match tail {
+        None => Ok(Value::new_null(ctx.clone())),
+        Some(Tail::Js(saved)) => Ok(saved.get(ctx)),
+        Some(Tail::Sizes { head, body }) => {
+            let object = Object::new(ctx.clone())?;
+            object.set("headers", Value::new_null(ctx.clone()))?;
+            object.set("headSize", *head as f64)?;
+            object.set("bodySize", *body as f64)?;
+            Ok(object.into_value())
+        }
+    }
+}
+
+/// Field order of `Object.keys`: protocol, headers, headerNames, method, scheme, authority, path.
+fn request_object<'js>(ctx: &Ctx<'js>, request: &RequestHead) -> Result<Object<'js>> {
+    let object = Object::new(ctx.clone())?;
+    object.set("protocol", request.version.as_str())?;
+    set_headers(ctx, &object, &request.headers)?;
+    object.set("method", request.method.as_str())?;
+    object.set("scheme", Value::new_undefined(ctx.clone()))?;
+    object.set("authority", Value::new_undefined(ctx.clone()))?;
+    object.set("path", &*String::from_utf8_lossy(&request.target))?;
+    Ok(object)
+}
+
+/// Field order of `Object.keys`: protocol, headers, headerNames, status, statusText.
+fn response_object<'js>(ctx: &Ctx<'js>, response: &ResponseHead) -> Result<Object<'js>> {
+    let object = Object::new(ctx.clone())?;
+    object.set("protocol", response.version.as_str())?;
+    set_headers(ctx, &object, &response.headers)?;
+    object.set("status", response.status)?;
+    object.set("statusText", &*String::from_utf8_lossy(&response.reason))?;
+    Ok(object)
+}
+
+/// `headers`: lower-case names, the last value wins but for cookies, without `connection`; `headerNames`: lower-case →
+/// original spelling.
+fn set_headers<'js>(ctx: &Ctx<'js>, object: &Object<'js>, headers: &Headers) -> Result<()> {
+    let values = Object::new(ctx.clone())?;
+    let names = Object::new(ctx.clone())?;
+    for (name, value) in headers.iter() {
+        let spelled = String::from_utf8_lossy(name);
+        let name = spelled.to_ascii_lowercase();
+        if name != "connection" {
+            let value = &*String::from_utf8_lossy(value);
+            let repeats = matches!(name.as_str(), "cookie" | "set-cookie");
+            let before: Option<Value> = if repeats { values.get(&*name)? } else { None };
+            match before.filter(|before| !is_nullish(before)) {
+                None => values.set(&*name, value)?,
+                Some(before) => match before.as_array() {
+                    Some(array) => array.set(array.len(), value)?,
+                    None => {
+                        let array = Array::new(ctx.clone())?;
+                        array.set(0, before)?;
+                        array.set(1, value)?;
+                        values.set(&*name, array)?;
+                    }
+                },
+            }
+        }
+        names.set(name, &*spelled)?;
+    }
+    object.set("headers", values)?;
+    object.set("headerNames", names)
+}
+
+/// The request head that a head means; fields of a script's object have defaults: GET, `/`, HTTP/1.1.
+///
+/// # Errors  Throws for header names or values that cannot be sent.
+pub(crate) fn request_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<RequestHead> {
+    let Some(head) = head else {
+        return Ok(RequestHead::default());
+    };
+    let object = match &*head.0.borrow() {
+        HeadKind::Request(request) => return Ok(request.clone()),
+        HeadKind::Response(_) => return Err(throw_type(ctx, "a response's head was given for a request")),
+        HeadKind::Js(saved) => saved.get(ctx),
+    };
+    let Some(object) = object.as_object() else {
+        return Ok(RequestHead::default());
+    };
+    let method = text(object, "method")?;
+    let target = text(object, "path")?;
+    Ok(RequestHead {
+        method: method.map_or(Method::Get, |method| Method::new(method.as_bytes())),
+        target: target.map_or(Bytes::from_static(b"/"), Bytes::from),
+        version: version(object)?,
+        headers: headers_of(ctx, object)?,
+    })
+}
+
+/// The response head that a head means; defaults: 200, standard reason phrase, HTTP/1.1.
+///
+/// # Errors  Throws for a status that is no number, and for header names or values that cannot be sent.
+pub(crate) fn response_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<ResponseHead> {
+    let Some(head) = head else {
+        return Ok(ResponseHead::default());
+    };
+    let object = match &*head.0.borrow() {
+        HeadKind::Response(response) => return Ok(response.clone()),
+        HeadKind::Request(_) => return Ok(ResponseHead::default()),
+        HeadKind::Js(saved) => saved.get(ctx),
+    };
+    let Some(object) = object.as_object() else {
+        return Ok(ResponseHead::default());
+    };
+    let status: Value = object.get("status")?;
+    let status = match is_nullish(&status) {
+        true => 200,
+        false => match number_of(&status, 1.0).filter(|status| (100.0..1000.0).contains(status)) {
+            Some(status) => status as u16,
+            None => {
+                let given = value_to_text(ctx, &status);
+                return Err(throw_error(
+                    ctx,
+                    &format!("response status {given} is not between 100 and 999"),
+                ));
+            }
+        },
+    };
+    Ok(ResponseHead {
+        status,
+        reason: text(object, "statusText")?.map_or_else(Bytes::new, Bytes::from),
+        version: version(object)?,
+        headers: headers_of(ctx, object)?,
+    })
+}
+
+fn text(object: &Object<'_>, name: &str) -> Result<Option<String>> {
+    let value: Value = object.get(name)?;
+    Ok((!is_nullish(&value)).then(|| value_to_text(value.ctx(), &value)))
+}
+
+fn version(object: &Object<'_>) -> Result<Version> {
+    let protocol = text(object, "protocol")?;
+    Ok(if protocol.as_deref() == Some("HTTP/1.0") {
+        Version::Http10
+    } else {
+        Version::Http11
+    })
+}
+
+/// Header lines with their original spelling; arrays become repeated lines, nullish values are left out.
+fn headers_of(ctx: &Ctx<'_>, head: &Object<'_>) -> Result<Headers> {
+    let mut headers = Headers::new();
+    let values: Value = head.get("headers")?;
+    let Some(values) = values.as_object() else {
+        return Ok(headers);
+    };
+    let names: Value = head.get("headerNames")?;
+    let names = names.as_object();
+    for entry in values.props::<String, Value>() {
+        let (name, value) = entry?;
+        let spelled: Option<Value> = names.map(|names| names.get(&*name)).transpose()?;
+        let spelled = spelled.and_then(|name| name.as_string()?.to_string().ok());
+        let spelled = spelled
+            .filter(|spelled| spelled.eq_ignore_ascii_case(&name))
+            .unwrap_or(name);
+        let mut push = |value: &Value<'_>| -> Result<()> {
+            if is_nullish(value) {
+                return Ok(());
+            }
+            let value = value_to_text(value.ctx(), value);
+            headers
+                .push(spelled.as_bytes(), value.as_bytes())
+                .map_err(|error| throw_error(ctx, &format!("cannot send header {spelled}: {error}")))
+        };
+        match value.as_array() {
+            Some(array) => array.iter::<Value>().try_for_each(|value| push(&value?))?,
+            None => push(&value)?,
+        }
+    }
+    Ok(headers)
+}

@@ -1,0 +1,31 @@
+//! The only door to QuickJS: values kept outside of it, context variables, callbacks, conversions, exceptions.
+//! Upper layers (pipelines, sockets, codebase) are reached through [`Host`], never by import.
+
+mod callback;
+mod convert;
+mod data;
+mod events;
+mod format;
+mod head;
+mod host;
+mod inbound;
+mod options;
+mod promise;
+mod throw;
+mod vars;
+
+pub(crate) use callback::Callback;
+pub(crate) use convert::{events_of, is_nullish, to_js, value_to_data, value_to_text};
+pub(crate) use data::{JsData, truthy};
+pub(crate) use events::{JsMessage, JsMessageEnd, JsMessageStart, JsStreamEnd};
+pub(crate) use format::format_line;
+pub(crate) use head::{head_value, tail_value};
+pub(crate) use host::{Facts, Host, host, set_host};
+pub(crate) use inbound::{Inbound, InboundInfo};
+pub(crate) use options::{Options, number_of, seconds_of};
+pub(crate) use promise::{on_settled, promise_of};
+pub(crate) use throw::{Positions, caught, describe, error_value, throw_error, throw_type};
+pub(crate) use vars::{Context, Scope};
+
+/// Result of a call that may leave an exception pending.
+pub(crate) type Result<T> = rquickjs::Result<T>;

@@ -1,0 +1,55 @@
+//! Every bound of the engine, in one place, with its unit. A queue, buffer, retry or timer without a line here is a bug.
+//! Sources: pipyjs/model.md section 2 (listen options), pipyjs/http.md sections 2, 5 and 6.
+
+use std::time::Duration;
+
+/// Heap of one worker's scripts, in bytes. Below the process's own ceiling (RLIMIT_DATA), so that a script gets an
+/// exception before an allocation of ours fails.
+pub(crate) const SCRIPT_HEAP_BYTES: usize = 24 << 20;
+/// Native stack that a script may use, in bytes: recursion ends in an exception, not in a crash.
+pub(crate) const SCRIPT_STACK_BYTES: usize = 256 << 10;
+/// Stack of a worker thread, in bytes; holds `SCRIPT_STACK_BYTES` and the engine's own frames.
+pub(crate) const WORKER_STACK_BYTES: usize = 1 << 20;
+/// A script that has not returned for so long is interrupted; its pipeline ends with an error.
+pub(crate) const SCRIPT_CALLBACK_TIME: Duration = Duration::from_secs(10);
+/// Steps of one turn of the loop before it is considered stuck and ended with an error (`loop`, mutual links).
+pub(crate) const TURN_STEPS: usize = 1 << 20;
+/// Bytes read from a socket at once.
+pub(crate) const READ_BYTES: usize = 16 << 10;
+/// Output pending for a socket above which the source of the data stops being read (`congestionLimit`).
+pub(crate) const CONGESTION_BYTES: usize = 1 << 20;
+/// Slices that one vectored write hands to the kernel (below IOV_MAX).
+pub(crate) const WRITE_SLICES: usize = 64;
+/// A connection on which nothing moved for so long is closed (`idleTimeout`), seconds.
+pub(crate) const IDLE_SECONDS: f64 = 60.0;
+/// Filter sets kept per layout for the next pipeline.
+pub(crate) const POOLED_INSTANCES: usize = 64;
+/// Pipelines nested in one another (sub-pipelines of sub-pipelines).
+pub(crate) const PIPELINE_DEPTH: usize = 256;
+/// Filters in one layout.
+pub(crate) const LAYOUT_FILTERS: usize = 1024;
+/// Modules of one codebase that may be loaded.
+pub(crate) const MODULES: usize = 1024;
+/// Pending `Timeout` objects and other script timers of one worker.
+pub(crate) const SCRIPT_TIMERS: usize = 100_000;
+/// Longest interval of a task (24 hours) and shortest (10 ms), seconds; pipyjs/model.md section 2.
+pub(crate) const TASK_SECONDS: (f64, f64) = (0.01, 86_400.0);
+/// Jobs (promise callbacks) run at the end of one turn before the loop goes round again.
+pub(crate) const JOBS_PER_TURN: usize = 10_000;
+/// Events that a filter may hold while it waits (for a promise, a gate, a decision) before the stream fails with
+/// BufferOverflow.
+pub(crate) const HELD_EVENTS: usize = 65_536;
+/// Bytes that a filter may hold while it waits, or collect into one message, before the stream fails.
+pub(crate) const HELD_BYTES: usize = 64 << 20;
+/// Longest head that a decoder accepts (`maxHeaderSize`), bytes.
+pub(crate) const HEADER_BYTES: usize = 16 << 10;
+/// Requests of one connection that may be in progress (HTTP/1 pipelining) before it is no longer read.
+pub(crate) const PIPELINED_REQUESTS: usize = 64;
+/// Addresses taken from one DNS answer.
+pub(crate) const DNS_ADDRESSES: usize = 16;
+/// Names kept in a worker's DNS cache.
+pub(crate) const DNS_CACHE_NAMES: usize = 1024;
+/// Longest wait for a DNS answer; a dead resolver takes a minute by itself.
+pub(crate) const DNS_DEADLINE: Duration = Duration::from_secs(2);
+/// Messages waiting between the control thread and a worker.
+pub(crate) const CONTROL_QUEUE: usize = 64;

@@ -1,0 +1,106 @@
+//! A whole message, and building one from events. Source: pipyjs/model.md 1.1 (last paragraphs).
+
+use crate::data::Data;
+use crate::event::{Event, Head, MessageEnd, MessageStart, Tail};
+use crate::value::Saved;
+use std::rc::Rc;
+
+/// Head, body, tail and payload of one message.
+#[derive(Clone, Debug, Default)]
+pub struct Message {
+    /// See [`MessageStart::head`].
+    pub head: Option<Rc<Head>>,
+    /// None is `null` for scripts; a message built from events always has one.
+    pub body: Option<Data>,
+    /// See [`MessageEnd::tail`].
+    pub tail: Option<Tail>,
+    /// See [`MessageEnd::payload`].
+    pub payload: Option<Saved>,
+}
+
+impl Message {
+    /// The events that the message stands for: MessageStart, Data when there is a non-empty body, MessageEnd.
+    pub fn into_events(self) -> impl Iterator<Item = Event> {
+        let body = self.body.filter(|body| !body.is_empty()).map(Event::Data);
+        std::iter::once(Event::MessageStart(MessageStart { head: self.head }))
+            .chain(body)
+            .chain(std::iter::once(Event::MessageEnd(MessageEnd {
+                tail: self.tail,
+                payload: self.payload,
+            })))
+    }
+}
+
+/// Collects the events of one message after another.
+#[derive(Debug)]
+pub(crate) struct MessageBuilder {
+    current: Option<Message>,
+    limit: usize,
+}
+
+impl Default for MessageBuilder {
+    fn default() -> Self {
+        Self::new(usize::MAX)
+    }
+}
+
+impl MessageBuilder {
+    /// `limit`: bytes of the body that are kept; what is beyond is left out of the message.
+    pub(crate) fn new(limit: usize) -> Self {
+        MessageBuilder { current: None, limit }
+    }
+
+    /// Takes an event in. The first MessageStart wins until the message ends; Data before it is not part of it;
+    /// MessageEnd or StreamEnd completes it.
+    pub(crate) fn push(&mut self, event: &Event) -> Option<Message> {
+        match event {
+            Event::MessageStart(start) => {
+                if self.current.is_none() {
+                    let head = start.head.clone();
+                    self.current = Some(Message {
+                        head,
+                        body: Some(Data::new()),
+                        ..Message::default()
+                    });
+                }
+                None
+            }
+            Event::Data(data) => {
+                if let Some(body) = self.current.as_mut().and_then(|message| message.body.as_mut()) {
+                    let room = self.limit.saturating_sub(body.len());
+                    if data.len() <= room {
+                        body.append(data.clone());
+                    } else {
+                        body.append(data.clone().shift(room));
+                    }
+                }
+                None
+            }
+            Event::MessageEnd(end) => {
+                let mut message = self.current.take()?;
+                message.tail = end.tail.clone();
+                message.payload = end.payload.clone();
+                Some(message)
+            }
+            Event::StreamEnd(_) => self.current.take(),
+        }
+    }
+
+    /// True between a MessageStart and its end.
+    pub(crate) fn is_open(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// Bytes of body held.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.current
+            .as_ref()
+            .and_then(|message| message.body.as_ref())
+            .map_or(0, Data::len)
+    }
+
+    /// Forgets an unfinished message.
+    pub(crate) fn reset(&mut self) {
+        self.current = None;
+    }
+}

@@ -1,0 +1,474 @@
+//! A TCP connection, accepted or opened: bytes in become events, events become bytes out, at the end of the turn in as
+//! few system calls as possible. Half-close both ways, timeouts, back-pressure. Source: pipyjs/model.md 1.3,
+//! http.md sections 6 and 7.
+
+use super::sweep::{self, Sweep};
+use crate::data::Data;
+use crate::event::{Event, Reason, StreamError};
+use crate::js::{self, Options};
+use crate::limits;
+use crate::metrics::{Counter, Gauge};
+use crate::pipeline::{Child, Closed, Cx, Flush, Port, Realm, Tap, Task, Work, spawn};
+use bytes::BytesMut;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::pin::pin;
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+thread_local! {
+    // Bytes are read into one block a thread and cut off it: idle connections hold no buffer.
+    static BLOCK: RefCell<BytesMut> = RefCell::new(BytesMut::new());
+}
+
+/// Options that both directions share (pipyjs/model.md section 2, http.md section 6).
+#[derive(Clone, Debug)]
+pub(crate) struct SocketOptions {
+    /// Pending output above which the source of the data is paused, bytes.
+    pub congestion_limit: usize,
+    /// Pending output above which the connection fails with BufferOverflow, bytes; None: no limit.
+    pub buffer_limit: Option<usize>,
+    /// Close when nothing was read for so long.
+    pub read_timeout: Option<Duration>,
+    /// Close when nothing could be written for so long.
+    pub write_timeout: Option<Duration>,
+    /// Close when nothing moved for so long.
+    pub idle_timeout: Option<Duration>,
+    /// SO_KEEPALIVE.
+    pub keep_alive: bool,
+    /// TCP_NODELAY.
+    pub no_delay: bool,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        SocketOptions {
+            congestion_limit: limits::CONGESTION_BYTES,
+            buffer_limit: None,
+            read_timeout: None,
+            write_timeout: None,
+            idle_timeout: Some(Duration::from_secs_f64(limits::IDLE_SECONDS)),
+            keep_alive: true,
+            no_delay: true,
+        }
+    }
+}
+
+impl SocketOptions {
+    /// Reads them from a script's options.
+    ///
+    /// # Errors  Throws for values of a wrong type.
+    pub(crate) fn parse(options: &Options<'_>) -> js::Result<Self> {
+        let defaults = SocketOptions::default();
+        let timeout = |name: &str, default: Option<Duration>| -> js::Result<Option<Duration>> {
+            Ok(match options.seconds(name)? {
+                None => default,
+                Some(seconds) => Duration::try_from_secs_f64(seconds)
+                    .ok()
+                    .filter(|timeout| !timeout.is_zero()),
+            })
+        };
+        Ok(SocketOptions {
+            congestion_limit: options
+                .size("congestionLimit")?
+                .unwrap_or(defaults.congestion_limit)
+                .max(1),
+            buffer_limit: options.size("bufferLimit")?.filter(|limit| *limit > 0),
+            read_timeout: timeout("readTimeout", None)?,
+            write_timeout: timeout("writeTimeout", None)?,
+            idle_timeout: timeout("idleTimeout", defaults.idle_timeout)?,
+            keep_alive: options.boolean("keepAlive")?.unwrap_or(true),
+            no_delay: options.boolean("noDelay")?.unwrap_or(true),
+        })
+    }
+}
+
+/// Where received bytes go.
+pub(crate) enum Target {
+    /// Into a pipeline that the connection owns (an accepted connection).
+    Pipeline(Child),
+    /// Out of a filter that owns the connection (`connect`).
+    Filter(Port),
+}
+
+/// See the module.
+pub(crate) struct Connection {
+    realm: Rc<Realm>,
+    target: RefCell<Option<Target>>,
+    options: SocketOptions,
+    tap: Rc<Tap>,
+    writer: RefCell<Option<OwnedWriteHalf>>,
+    pending: RefCell<Data>,
+    /// Sources that wait until this connection has sent its pending output.
+    blocked: RefCell<Vec<Closed>>,
+    finish: Cell<Finish>,
+    read_ended: Cell<bool>,
+    flushing: Cell<bool>,
+    last_read: Cell<Instant>,
+    last_write: Cell<Instant>,
+    reading: RefCell<Option<Task>>,
+    writing: RefCell<Option<Task>>,
+    closed: Cell<bool>,
+    counts: Counts,
+    me: Weak<Connection>,
+}
+
+/// What to do when the pending output is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Finish {
+    No,
+    /// Shut down the sending side.
+    HalfClose,
+    /// Close.
+    Close,
+}
+
+#[derive(Clone, Copy)]
+enum Counts {
+    Inbound,
+    Outbound,
+}
+
+impl Connection {
+    /// Takes a connected socket over and starts to read.
+    pub(crate) fn open(realm: &Rc<Realm>, stream: TcpStream, options: SocketOptions, target: Target) -> Rc<Self> {
+        if let Err(error) = set_options(&stream, &options) {
+            tracing::debug!(target: "socket", %error, "cannot set socket options");
+        }
+        let (reader, writer) = stream.into_split();
+        let counts = match target {
+            Target::Pipeline(_) => Counts::Inbound,
+            Target::Filter(_) => Counts::Outbound,
+        };
+        let now = sweep::coarse_now();
+        let connection = Rc::new_cyclic(|me| Connection {
+            realm: realm.clone(),
+            target: RefCell::new(Some(target)),
+            tap: Rc::default(),
+            writer: RefCell::new(Some(writer)),
+            pending: RefCell::default(),
+            blocked: RefCell::default(),
+            finish: Cell::new(Finish::No),
+            read_ended: Cell::new(false),
+            flushing: Cell::new(false),
+            last_read: Cell::new(now),
+            last_write: Cell::new(now),
+            reading: RefCell::default(),
+            writing: RefCell::default(),
+            closed: Cell::new(false),
+            options,
+            counts,
+            me: me.clone(),
+        });
+        connection.gauge().add(1);
+        let weak: Weak<Connection> = connection.me.clone();
+        sweep::watch(weak);
+        // The task does not own the connection: an accepted one and its pipeline own each other until it is closed, one
+        // of ours is owned by its filter.
+        let reading = spawn(read(connection.me.clone(), reader));
+        *connection.reading.borrow_mut() = Some(reading);
+        connection
+    }
+
+    fn gauge(&self) -> &Gauge {
+        match self.counts {
+            Counts::Inbound => &self.realm.counters.inbound,
+            Counts::Outbound => &self.realm.counters.outbound,
+        }
+    }
+
+    fn received(&self) -> &Counter {
+        match self.counts {
+            Counts::Inbound => &self.realm.counters.inbound_in,
+            Counts::Outbound => &self.realm.counters.outbound_in,
+        }
+    }
+
+    fn sent(&self) -> &Counter {
+        match self.counts {
+            Counts::Inbound => &self.realm.counters.inbound_out,
+            Counts::Outbound => &self.realm.counters.outbound_out,
+        }
+    }
+
+    /// Queues bytes; they are sent at the end of the turn. Closes the turn's tap when too much is pending.
+    pub(crate) fn write(&self, cx: &mut Cx<'_>, data: Data) {
+        if data.is_empty() || self.finish.get() != Finish::No || self.closed.get() {
+            return;
+        }
+        self.pending.borrow_mut().append(data);
+        let pending = self.pending.borrow().len();
+        if self.options.buffer_limit.is_some_and(|limit| pending > limit) {
+            return self.fail(StreamError::BufferOverflow);
+        }
+        if pending >= self.options.congestion_limit
+            && let Some(tap) = &cx.tap
+        {
+            let mut blocked = self.blocked.borrow_mut();
+            if !blocked.iter().any(|closed| closed.is_of(tap)) {
+                blocked.push(tap.close());
+            }
+        }
+        self.flush_soon(cx);
+    }
+
+    /// Ends the output: without error the sending side is shut down, with one the connection is closed, both after the
+    /// pending bytes.
+    pub(crate) fn finish(&self, cx: &mut Cx<'_>, clean: bool) {
+        if self.finish.get() == Finish::Close {
+            return;
+        }
+        self.finish.set(if clean { Finish::HalfClose } else { Finish::Close });
+        self.flush_soon(cx);
+    }
+
+    fn flush_soon(&self, cx: &mut Cx<'_>) {
+        if !self.flushing.replace(true)
+            && let Some(me) = self.me.upgrade()
+        {
+            cx.realm.flush_later(me);
+        }
+    }
+
+    /// Sends what is pending, as far as the kernel takes it.
+    fn send(&self) -> io::Result<()> {
+        let writer = self.writer.borrow();
+        let Some(writer) = writer.as_ref() else { return Ok(()) };
+        loop {
+            let mut pending = self.pending.borrow_mut();
+            if pending.is_empty() {
+                return Ok(());
+            }
+            let sent = {
+                let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES];
+                let mut used = 0;
+                for (slice, chunk) in slices.iter_mut().zip(pending.chunks()) {
+                    *slice = IoSlice::new(chunk);
+                    used += 1;
+                }
+                writer.try_write_vectored(&slices[..used])
+            };
+            match sent {
+                Ok(sent) => {
+                    drop(pending.shift(sent));
+                    drop(pending);
+                    self.sent().add(sent as u64);
+                    self.last_write.set(sweep::coarse_now());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Sends, and goes on in a task when the kernel takes no more.
+    fn advance(&self) {
+        if self.closed.get() {
+            return;
+        }
+        let result = self.send();
+        if self.pending.borrow().len() < self.options.congestion_limit {
+            self.blocked.borrow_mut().clear();
+        }
+        match result {
+            Ok(()) => match self.finish.get() {
+                Finish::No => {}
+                Finish::HalfClose => {
+                    // Dropping this half shuts the sending side down.
+                    self.writer.replace(None);
+                    self.close_if_done();
+                }
+                Finish::Close => self.close(),
+            },
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_writable(),
+            Err(error) => {
+                tracing::debug!(target: "socket", %error, "cannot send");
+                self.lost(StreamError::WriteError);
+            }
+        }
+    }
+
+    fn wait_writable(&self) {
+        let me = self.me.clone();
+        let task = spawn(async move {
+            let Some(connection) = me.upgrade() else { return };
+            let writable = poll_fn(|cx| {
+                let writer = connection.writer.borrow();
+                match writer.as_ref() {
+                    Some(writer) => pin!(writer.writable()).poll(cx),
+                    None => std::task::Poll::Ready(Ok(())),
+                }
+            });
+            if let Err(error) = writable.await {
+                tracing::debug!(target: "socket", %error, "cannot wait for a socket");
+            }
+            connection.advance();
+        });
+        *self.writing.borrow_mut() = Some(task);
+    }
+
+    /// The sending side is broken. An accepted connection closes without an event; one of ours tells its filter.
+    fn lost(&self, error: StreamError) {
+        if let Counts::Outbound = self.counts {
+            self.fail(error);
+        } else {
+            self.close();
+        }
+    }
+
+    /// Ends the stream with an error towards the pipeline, and closes.
+    fn fail(&self, error: StreamError) {
+        if self.closed.get() || self.read_ended.get() {
+            return self.close();
+        }
+        self.finish.set(Finish::Close);
+        self.pending.replace(Data::new());
+        self.read_ended.set(true);
+        // Not in the current turn, which may be inside the very filter that owns this connection.
+        let me = self.me.clone();
+        let task = spawn(async move {
+            if let Some(connection) = me.upgrade() {
+                connection.input(Event::from(error));
+                connection.close();
+            }
+        });
+        *self.reading.borrow_mut() = Some(task);
+    }
+
+    fn input(&self, event: Event) {
+        let work = match &*self.target.borrow() {
+            Some(Target::Pipeline(child)) => Some(Work::Input(child.instance().clone(), 0, event)),
+            Some(Target::Filter(port)) => port.output(event),
+            None => None,
+        };
+        if let Some(work) = work {
+            self.realm.turn(Some(&self.tap), |_, list| list.push(work));
+        }
+    }
+
+    fn close_if_done(&self) {
+        let sent = self.writer.borrow().is_none();
+        if sent && self.read_ended.get() {
+            self.close();
+        }
+    }
+
+    /// Closes at once and lets the pipeline go. Not from within a turn.
+    fn close(&self) {
+        if self.closed.replace(true) {
+            return;
+        }
+        self.gauge().add(-1);
+        self.pending.replace(Data::new());
+        self.blocked.replace(Vec::new());
+        self.writer.replace(None);
+        let target = self.target.take();
+        // Dropping the task drops the reading half; when it is the one running, that happens when it returns.
+        self.reading.replace(None);
+        drop(target);
+        self.realm.turn(None, |_, _| {});
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if !self.closed.get() {
+            self.gauge().add(-1);
+        }
+    }
+}
+
+impl Flush for Connection {
+    fn flush(&self) {
+        self.flushing.set(false);
+        // While a task waits for the socket there is no use in trying.
+        if self.writing.borrow().as_ref().is_none_or(Task::is_done) {
+            self.advance();
+        }
+    }
+}
+
+impl Sweep for Connection {
+    fn sweep(&self, now: Instant) {
+        let over =
+            |limit: Option<Duration>, last: Instant| limit.is_some_and(|limit| now.duration_since(last) >= limit);
+        let (read, write) = (self.last_read.get(), self.last_write.get());
+        let error = if over(self.options.read_timeout, read) {
+            StreamError::ReadTimeout
+        } else if over(self.options.write_timeout, write) {
+            StreamError::WriteTimeout
+        } else if over(self.options.idle_timeout, read.max(write)) {
+            StreamError::IdleTimeout
+        } else {
+            return;
+        };
+        self.fail(error);
+    }
+}
+
+/// One read into the thread's block; what was read is cut off.
+async fn read_some(reader: &mut OwnedReadHalf) -> io::Result<bytes::Bytes> {
+    poll_fn(|cx| {
+        BLOCK.with_borrow_mut(|block| {
+            if block.capacity() < limits::READ_BYTES / 4 {
+                block.reserve(limits::READ_BYTES * 2);
+            }
+            pin!(reader.read_buf(block)).poll(cx).map_ok(|_| block.split().freeze())
+        })
+    })
+    .await
+}
+
+async fn read(connection: Weak<Connection>, mut reader: OwnedReadHalf) {
+    let Some(tap) = connection.upgrade().map(|connection| connection.tap.clone()) else {
+        return;
+    };
+    loop {
+        poll_fn(|cx| tap.poll_open(cx)).await;
+        let got = read_some(&mut reader).await;
+        let Some(connection) = connection.upgrade() else { return };
+        if !connection.take(got) {
+            return;
+        }
+    }
+}
+
+impl Connection {
+    /// Takes the result of a read in; false when there is nothing more to read.
+    fn take(&self, got: io::Result<bytes::Bytes>) -> bool {
+        if self.closed.get() || self.read_ended.get() {
+            return false;
+        }
+        let end = match got {
+            Ok(bytes) if !bytes.is_empty() => {
+                self.received().add(bytes.len() as u64);
+                self.last_read.set(sweep::coarse_now());
+                self.input(Event::Data(bytes.into()));
+                return true;
+            }
+            Ok(_) => Reason::Clean,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Reason::Named(StreamError::ConnectionReset),
+            Err(_) => Reason::Named(StreamError::ReadError),
+        };
+        self.read_ended.set(true);
+        let broken = !end.is_clean();
+        self.input(Event::StreamEnd(end));
+        if broken {
+            self.close();
+        } else {
+            self.close_if_done();
+        }
+        false
+    }
+}
+
+fn set_options(stream: &TcpStream, options: &SocketOptions) -> io::Result<()> {
+    use nix::sys::socket::{setsockopt, sockopt};
+    stream.set_nodelay(options.no_delay)?;
+    setsockopt(stream, sockopt::KeepAlive, &options.keep_alive)?;
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! Listening ports: parse the address, open, accept, start a pipeline a connection. A port that both versions of a
+//! reload have keeps its socket. Source: pipyjs/model.md sections 1.7 and 2, repo.md 1.1.
+
+use super::connection::{Connection, SocketOptions, Target};
+use crate::error::Error;
+use crate::event::Event;
+use crate::js::{self, Inbound, InboundInfo, Options};
+use crate::pipeline::{Args, Child, Cx, Instance, Layout, Output, Realm, Sink, Task, Work, spawn};
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Notify;
+
+const BACKLOG: u32 = 1024;
+/// Pause after a failed accept (no file descriptors, no memory): the cause does not go away at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+static NEXT_INBOUND: AtomicU32 = AtomicU32::new(1);
+
+/// A listening address.
+pub(crate) type Address = SocketAddr;
+
+/// Options of `listen` beyond those of the sockets.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ListenOptions {
+    /// Options of accepted connections.
+    pub socket: SocketOptions,
+    /// Connections at a time on this thread; accepting pauses at the limit.
+    pub max_connections: Option<usize>,
+    /// Ask the system for the original destination of redirected connections.
+    pub transparent: bool,
+}
+
+impl ListenOptions {
+    /// Reads them from a script's options.
+    ///
+    /// # Errors  Throws for values of a wrong type, and for `protocol` other than tcp.
+    pub(crate) fn parse(options: &Options<'_>, ctx: &rquickjs::Ctx<'_>) -> js::Result<Self> {
+        let protocol = options.string("protocol")?.unwrap_or_else(|| "tcp".to_owned());
+        if protocol != "tcp" {
+            return Err(js::throw_error(
+                ctx,
+                &format!("listen: protocol '{protocol}' is not supported, only 'tcp'"),
+            ));
+        }
+        let connections = options.number("maxConnections")?.filter(|count| *count >= 0.0);
+        Ok(ListenOptions {
+            socket: SocketOptions::parse(options)?,
+            max_connections: connections.map(|count| count as usize),
+            transparent: options.boolean("transparent")?.unwrap_or(false),
+        })
+    }
+}
+
+/// The address that the first argument of `listen` means: a port, `'ip:port'`, `'[v6]:port'`, also `':::15000'` (split
+/// at the last colon). None for port 0, which is skipped in silence.
+///
+/// # Errors  What is wrong with it.
+pub(crate) fn parse_address(text: &str) -> Result<Option<Address>, String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let port: u16 = port
+        .parse()
+        .map_err(|_| format!("invalid port in '{text}'; expected a port or 'ip:port'"))?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let ip: IpAddr = match host {
+        "" => Ipv4Addr::UNSPECIFIED.into(),
+        host => host
+            .parse()
+            .map_err(|_| format!("'{host}' in '{text}' is not an IP address"))?,
+    };
+    Ok((port != 0).then(|| SocketAddr::new(ip, port)))
+}
+
+/// What new connections of a listener get; replaced by a reload.
+#[derive(Clone)]
+pub(crate) struct ListenTarget {
+    /// The loaded scripts.
+    pub realm: Rc<Realm>,
+    /// The pipeline.
+    pub layout: Rc<Layout>,
+    /// Its options.
+    pub options: ListenOptions,
+}
+
+/// An open port. Dropping it closes the port; connections go on.
+pub(crate) struct Listener {
+    target: Rc<RefCell<ListenTarget>>,
+    _accepting: Task,
+}
+
+struct Slots {
+    open: Cell<usize>,
+    freed: Notify,
+}
+
+impl Listener {
+    /// Opens a port. `reuse_port`: SO_REUSEPORT, for several threads or processes on one port.
+    ///
+    /// # Errors  When it cannot be opened.
+    pub(crate) fn bind(address: Address, reuse_port: bool) -> Result<TcpListener, Error> {
+        let bind = || -> io::Result<TcpListener> {
+            let socket = if address.is_ipv4() {
+                TcpSocket::new_v4()?
+            } else {
+                TcpSocket::new_v6()?
+            };
+            socket.set_reuseaddr(true)?;
+            socket.set_reuseport(reuse_port)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)
+        };
+        bind().map_err(|source| Error::Listen {
+            address: address.to_string(),
+            source,
+        })
+    }
+
+    /// Starts to accept.
+    pub(crate) fn start(socket: TcpListener, target: ListenTarget) -> Self {
+        let target = Rc::new(RefCell::new(target));
+        let accepting = spawn(accept(socket, target.clone()));
+        Listener {
+            target,
+            _accepting: accepting,
+        }
+    }
+
+    /// New connections get this from now on.
+    pub(crate) fn retarget(&self, target: ListenTarget) {
+        *self.target.borrow_mut() = target;
+    }
+}
+
+async fn accept(socket: TcpListener, target: Rc<RefCell<ListenTarget>>) {
+    let slots = Rc::new(Slots {
+        open: Cell::new(0),
+        freed: Notify::new(),
+    });
+    loop {
+        let limit = target.borrow().options.max_connections;
+        if limit.is_some_and(|limit| slots.open.get() >= limit) {
+            slots.freed.notified().await;
+            continue;
+        }
+        match socket.accept().await {
+            Ok((stream, peer)) => accepted(stream, peer, &target.borrow().clone(), &slots),
+            Err(error) => {
+                tracing::warn!(target: "listener", %error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn accepted(stream: TcpStream, peer: SocketAddr, target: &ListenTarget, slots: &Rc<Slots>) {
+    let local = stream.local_addr().unwrap_or(peer);
+    let original = target
+        .options
+        .transparent
+        .then(|| original_destination(&stream))
+        .flatten();
+    let inbound = Rc::new(Inbound::new(InboundInfo {
+        id: NEXT_INBOUND.fetch_add(1, Ordering::Relaxed),
+        local_address: local.ip().to_canonical().to_string(),
+        local_port: local.port(),
+        remote_address: peer.ip().to_canonical().to_string(),
+        remote_port: peer.port(),
+        destination_address: original.map(|address| address.ip().to_string()).unwrap_or_default(),
+        destination_port: original.map_or(0, |address| address.port()),
+    }));
+    let realm = &target.realm;
+    let context = realm.scope.context(Some(inbound.clone()));
+    slots.open.set(slots.open.get() + 1);
+    let sink = Rc::new(InboundSink {
+        connection: RefCell::default(),
+        slots: slots.clone(),
+    });
+    let instance = Instance::create(realm, &target.layout, context, Output::Sink(sink.clone()), None, 0);
+    let child = Child::new(instance.clone());
+    let connection = Connection::open(realm, stream, target.options.socket.clone(), Target::Pipeline(child));
+    *sink.connection.borrow_mut() = Some(connection);
+    realm.turn(None, |_, work| work.push(Work::Start(instance, Args::Inbound(inbound))));
+}
+
+/// Takes the pipeline's output. Owns the connection, which owns the pipeline, until the connection is closed.
+struct InboundSink {
+    connection: RefCell<Option<Rc<Connection>>>,
+    slots: Rc<Slots>,
+}
+
+impl Sink for InboundSink {
+    fn event(&self, cx: &mut Cx<'_>, event: Event) {
+        let Some(connection) = self.connection.borrow().clone() else {
+            return;
+        };
+        match event {
+            Event::Data(data) => connection.write(cx, data),
+            Event::StreamEnd(reason) => connection.finish(cx, reason.is_clean()),
+            Event::MessageStart(_) | Event::MessageEnd(_) => {}
+        }
+    }
+}
+
+impl Drop for InboundSink {
+    fn drop(&mut self) {
+        self.slots.open.set(self.slots.open.get().saturating_sub(1));
+        self.slots.freed.notify_one();
+    }
+}
+
+/// Where a redirected connection was going (SO_ORIGINAL_DST; IPv4 only, as upstream).
+fn original_destination(stream: &TcpStream) -> Option<SocketAddr> {
+    use nix::sys::socket::{getsockopt, sockopt};
+    let address = getsockopt(stream, sockopt::OriginalDst).ok()?;
+    let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
+    Some(SocketAddr::new(ip.into(), u16::from_be(address.sin_port)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_address;
+
+    #[test]
+    fn addresses() {
+        for (text, expected) in [
+            ("8080", Some("0.0.0.0:8080")),
+            ("127.0.0.1:80", Some("127.0.0.1:80")),
+            (":::15000", Some("[::]:15000")),
+            ("[::1]:443", Some("[::1]:443")),
+            ("0", None),
+        ] {
+            let parsed = parse_address(text).expect(text).map(|address| address.to_string());
+            assert_eq!(parsed.as_deref(), expected, "{text}");
+        }
+        for text in ["", "localhost:80", "1.2.3.4:", "1.2.3.4:70000", "a.b"] {
+            assert!(parse_address(text).is_err(), "{text}");
+        }
+    }
+}

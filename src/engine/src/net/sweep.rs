@@ -1,0 +1,61 @@
+//! Timeouts of connections: one timer a thread looks at all of them once a second, as the specified resolution allows
+//! (pipyjs/model.md section 2, `idleTimeout`), so that traffic costs no timers.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+/// Something with timeouts.
+pub(super) trait Sweep {
+    /// A second has passed.
+    fn sweep(&self, now: Instant);
+}
+
+thread_local! {
+    // One a worker thread, shared by the realms on it: connections of an old version are swept by the same timer.
+    static SWEEPER: Sweeper = Sweeper { now: Cell::new(Instant::now()), all: RefCell::default(), running: Cell::new(false) };
+}
+
+struct Sweeper {
+    now: Cell<Instant>,
+    all: RefCell<Vec<Weak<dyn Sweep>>>,
+    running: Cell<bool>,
+}
+
+/// The time as of the last sweep: coarse, and free of a system call.
+pub(super) fn coarse_now() -> Instant {
+    SWEEPER.with(|sweeper| sweeper.now.get())
+}
+
+/// Looks at `item` every second from now on, until it is dropped.
+pub(super) fn watch(item: Weak<dyn Sweep>) {
+    let start = SWEEPER.with(|sweeper| {
+        sweeper.all.borrow_mut().push(item);
+        if sweeper.running.get() {
+            return false;
+        }
+        sweeper.now.set(Instant::now());
+        sweeper.running.set(true);
+        true
+    });
+    if start {
+        // The timer ends by itself when nothing is left to look at, so an idle worker does not wake up.
+        tokio::task::spawn_local(async {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let now = Instant::now();
+                let items: Vec<Rc<dyn Sweep>> = SWEEPER.with(|sweeper| {
+                    sweeper.now.set(now);
+                    let mut all = sweeper.all.borrow_mut();
+                    all.retain(|item| item.strong_count() > 0);
+                    all.iter().filter_map(Weak::upgrade).collect()
+                });
+                if items.is_empty() {
+                    SWEEPER.with(|sweeper| sweeper.running.set(false));
+                    return;
+                }
+                items.iter().for_each(|item| item.sweep(now));
+            }
+        });
+    }
+}

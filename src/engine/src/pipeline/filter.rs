@@ -1,0 +1,215 @@
+//! READ FIRST: what a filter is. One file a filter in filters/, all of one shape: `SPEC`, options, struct, impl, tests.
+
+use super::{Args, Child, Cx, Instance, Layout, Module, Output, Port, Sub, Work};
+use crate::event::{Event, Reason};
+use crate::js::{self, Callback, Context, Options};
+use rquickjs::{Ctx, Function, Value};
+use std::any::Any;
+use std::rc::Rc;
+
+/// A running filter, one a pipeline. Synchronous: waiting is a task that wakes it later.
+///
+/// It does not know its neighbours, sockets' owners or threads. Rules: a StreamEnd leaves at most once and nothing
+/// follows it; input may be split anywhere; `reset` gives back the state after `build`, for instances are pooled.
+pub(crate) trait Filter {
+    /// An input event.
+    fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>);
+
+    /// An event that the sub-pipeline `key` output; by default it becomes the filter's own output.
+    fn output(&mut self, cx: &mut Cx<'_>, key: u64, event: Event, out: &mut Out<'_>) {
+        let _ = (cx, key);
+        out.emit(event);
+    }
+
+    /// Something that the filter waited for has come.
+    fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
+        let _ = (cx, wake, out);
+    }
+
+    /// Back to the state after `build`: drops children, tasks, timers and buffers.
+    fn reset(&mut self);
+}
+
+/// Why a filter was woken. Tags are the filter's own.
+pub(crate) enum Wake {
+    /// A timer is due.
+    Timer(u32),
+    /// A promise was resolved (Ok) or rejected (Err).
+    Settled(u32, Result<crate::value::Saved, crate::value::Saved>),
+    /// The end of a turn, for filters that asked to look again (`wait`).
+    Gate,
+    /// Whatever a task of the filter sends.
+    Message(Box<dyn Any>),
+}
+
+/// A row of the table of filters (filters/mod.rs). Front ends, reference page and tests are made from it.
+pub(crate) struct Spec {
+    /// The literal name in scripts.
+    pub name: &'static str,
+    /// Arguments as a reader would write them, for example `(fn, options?)`.
+    pub args: &'static str,
+    /// One line: what it does.
+    pub about: &'static str,
+    /// Whether it owns a sub-pipeline.
+    pub subs: Subs,
+    /// Checks the arguments once, when the layout is built, and returns the maker of instances.
+    pub build: for<'a, 'js> fn(&mut Build<'a, 'js>) -> js::Result<Make>,
+}
+
+/// How a filter gets its sub-pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subs {
+    /// It has none (or names them in its arguments, as `branch` does).
+    None,
+    /// It needs one: `.to(...)`, or a layout name before its other arguments (E1).
+    Joint,
+    /// As `Joint`, but a lone string is a layout name only when no `.to` follows (`link`, `mux`, `muxHTTP`).
+    JointOrKey,
+    /// It may have one (`serveHTTP`).
+    Optional,
+}
+
+/// Makes a filter instance of a layout.
+pub(crate) type Make = Rc<dyn Fn() -> Box<dyn Filter>>;
+
+/// What a filter's `build` works with.
+pub(crate) struct Build<'a, 'js> {
+    /// The script engine.
+    pub ctx: &'a Ctx<'js>,
+    /// Arguments as given, without the layout name of the E1 form.
+    pub args: Vec<Value<'js>>,
+    /// The module whose script is being loaded.
+    pub module: Rc<Module>,
+    /// The sub-pipeline, filled in by `.to` or the name; resolved before anything runs.
+    pub sub: Sub,
+    /// Runs a builder function `$ => $...` on a new layout.
+    pub layout_of: &'a dyn Fn(&Ctx<'js>, Function<'js>) -> js::Result<Rc<Layout>>,
+}
+
+impl<'js> Build<'_, 'js> {
+    /// Argument `index`, undefined when missing.
+    pub(crate) fn arg(&self, index: usize) -> Value<'js> {
+        self.args
+            .get(index)
+            .cloned()
+            .unwrap_or_else(|| Value::new_undefined(self.ctx.clone()))
+    }
+
+    /// A function argument.
+    ///
+    /// # Errors  Throws `argument N expects a function`.
+    pub(crate) fn callback(&self, index: usize) -> js::Result<Callback> {
+        self.optional_callback(index)
+            .ok_or_else(|| self.expects(index, "a function"))
+    }
+
+    /// A function argument, if it is one.
+    pub(crate) fn optional_callback(&self, index: usize) -> Option<Callback> {
+        Callback::from_value(self.ctx, &self.arg(index))
+    }
+
+    /// An options argument.
+    pub(crate) fn options(&self, index: usize) -> js::Result<Options<'js>> {
+        Options::new(self.ctx, &self.arg(index))
+    }
+
+    /// A sub-pipeline given as an argument: a layout name or a builder function.
+    pub(crate) fn target(&self, index: usize) -> js::Result<Sub> {
+        let value = self.arg(index);
+        let sub = Sub::default();
+        if let Some(name) = value.as_string() {
+            sub.set_name(name.to_string()?);
+            self.module.resolve_later(sub.clone());
+        } else if let Some(builder) = value.as_function() {
+            sub.set((self.layout_of)(self.ctx, builder.clone())?);
+        } else {
+            return Err(self.expects(index, "a pipeline name or a function"));
+        }
+        Ok(sub)
+    }
+
+    /// The exception for a wrong argument.
+    pub(crate) fn expects(&self, index: usize, what: &str) -> rquickjs::Error {
+        js::throw_type(self.ctx, &format!("argument {} expects {what}", index + 1))
+    }
+}
+
+/// Where a running filter's output goes.
+pub(crate) struct Out<'a> {
+    pub(super) instance: &'a Rc<Instance>,
+    pub(super) index: usize,
+    pub(super) work: &'a mut Vec<Work>,
+}
+
+impl Out<'_> {
+    /// Outputs an event: the filters after this one see it when this call has returned, in the order of the calls.
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.work
+            .push(Work::Input(self.instance.clone(), self.index + 1, event));
+    }
+
+    /// Outputs the end of the stream.
+    pub(crate) fn end(&mut self, reason: Reason) {
+        self.emit(Event::StreamEnd(reason));
+    }
+
+    /// Gives an event to a sub-pipeline.
+    pub(crate) fn feed(&mut self, child: &Child, event: Event) {
+        self.work.push(Work::Input(child.instance().clone(), 0, event));
+    }
+
+    /// Makes and starts a sub-pipeline whose output comes back to this filter's `output` under `key`.
+    pub(crate) fn spawn(&mut self, layout: &Rc<Layout>, context: Rc<Context>, key: u64, args: Args) -> Child {
+        let chain = self.instance.chain.clone();
+        self.spawn_chained(layout, context, key, args, chain)
+    }
+
+    /// As `spawn`, with another rest of a module chain.
+    pub(crate) fn spawn_chained(
+        &mut self,
+        layout: &Rc<Layout>,
+        context: Rc<Context>,
+        key: u64,
+        args: Args,
+        chain: Option<Rc<super::Chain>>,
+    ) -> Child {
+        let output = Output::Filter {
+            parent: Rc::downgrade(self.instance),
+            index: self.index,
+            key,
+        };
+        let child = Instance::create(
+            &self.instance.realm,
+            layout,
+            context,
+            output,
+            chain,
+            self.instance.depth + 1,
+        );
+        self.work.push(Work::Start(child.clone(), args));
+        Child::new(child)
+    }
+
+    /// The context of the pipeline that the filter is in.
+    pub(crate) fn context(&self) -> Rc<Context> {
+        self.instance.context.clone()
+    }
+
+    /// The pipeline that the filter is in.
+    pub(crate) fn instance(&self) -> &Rc<Instance> {
+        self.instance
+    }
+
+    /// This filter, for tasks that feed or wake it later.
+    pub(crate) fn port(&self) -> Port {
+        Port {
+            instance: Rc::downgrade(self.instance),
+            index: self.index,
+        }
+    }
+
+    /// Wakes this filter again after what it has output so far has run.
+    pub(crate) fn wake(&mut self, wake: Wake) {
+        self.work.push(Work::Wake(self.instance.clone(), self.index, wake));
+    }
+}

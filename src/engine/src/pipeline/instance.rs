@@ -1,0 +1,204 @@
+//! Running pipelines: who owns them, where their output goes, how they start and end. Source: pipyjs/model.md 1.2.
+
+use super::{Cx, Filter, Layout, Realm, Tap, Wake, Work};
+use crate::event::Event;
+use crate::js::{Context, Inbound};
+use crate::value::Saved;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+/// A running instance of a layout with one context.
+pub(crate) struct Instance {
+    /// What it is an instance of.
+    pub layout: Rc<Layout>,
+    /// Its variables.
+    pub context: Rc<Context>,
+    pub(super) realm: Rc<Realm>,
+    pub(super) filters: RefCell<Vec<Option<Box<dyn Filter>>>>,
+    pub(super) len: usize,
+    pub(super) state: Cell<State>,
+    pub(super) held: RefCell<super::Hold>,
+    pub(super) output: Output,
+    pub(super) output_ended: Cell<bool>,
+    pub(super) chain: Option<Rc<Chain>>,
+    pub(super) depth: usize,
+    pub(super) on_result: RefCell<Option<Box<dyn FnOnce(&mut Cx<'_>, Option<Saved>)>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Takes input.
+    Running,
+    /// Waits for the promise of `onStart`; input is held.
+    Starting,
+    /// Ended; whatever still comes is dropped.
+    Ended,
+}
+
+/// Where a pipeline's output goes.
+pub(crate) enum Output {
+    /// To the filter that owns it.
+    Filter {
+        /// The owner's pipeline.
+        parent: Weak<Instance>,
+        /// The owner's index in it.
+        index: usize,
+        /// The owner's name for this child.
+        key: u64,
+    },
+    /// Out of the pipelines, for example into a socket.
+    Sink(Rc<dyn Sink>),
+    /// Nowhere.
+    None,
+}
+
+/// Takes the output of a top level pipeline.
+pub(crate) trait Sink {
+    /// An event; after a StreamEnd nothing comes.
+    fn event(&self, cx: &mut Cx<'_>, event: Event);
+}
+
+/// Arguments that `onStart` is called with.
+pub(crate) enum Args {
+    /// None.
+    None,
+    /// The connection that was accepted.
+    Inbound(Rc<Inbound>),
+    /// These values.
+    Values(Vec<Saved>),
+}
+
+/// The rest of a chain of modules (`chain`, `use` with lists, `pipe` with arrays); travels to sub-pipelines.
+pub(crate) struct Chain {
+    /// Layouts still to come.
+    pub layouts: Vec<Rc<Layout>>,
+    /// Index of the next one.
+    pub next: usize,
+}
+
+impl Instance {
+    /// A pipeline that has not been started yet ([`Work::Start`] does).
+    pub(crate) fn create(
+        realm: &Rc<Realm>,
+        layout: &Rc<Layout>,
+        context: Rc<Context>,
+        output: Output,
+        chain: Option<Rc<Chain>>,
+        depth: usize,
+    ) -> Rc<Self> {
+        let filters = layout.instances();
+        realm.counters.pipelines.add(1);
+        Rc::new(Instance {
+            layout: layout.clone(),
+            context,
+            realm: realm.clone(),
+            len: filters.len(),
+            filters: RefCell::new(filters),
+            state: Cell::new(State::Running),
+            held: RefCell::default(),
+            output,
+            output_ended: Cell::new(false),
+            chain,
+            depth,
+            on_result: RefCell::new(None),
+        })
+    }
+
+    /// The rest of the module chain that the pipeline runs in.
+    pub(crate) fn chain(&self) -> Option<&Rc<Chain>> {
+        self.chain.as_ref()
+    }
+
+    /// Calls `done` with the result of `onEnd` when the pipeline has ended.
+    pub(crate) fn on_result(&self, done: impl FnOnce(&mut Cx<'_>, Option<Saved>) + 'static) {
+        *self.on_result.borrow_mut() = Some(Box::new(done));
+    }
+
+    /// True once it has been told to end.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.state.get() == State::Ended
+    }
+
+    /// Ends it: `onEnd`, then reset, at the end of the turn.
+    pub(crate) fn end(self: &Rc<Self>) {
+        if self.state.replace(State::Ended) != State::Ended {
+            self.realm.ended(self.clone());
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.realm.counters.pipelines.add(-1);
+    }
+}
+
+/// The owner's handle of a pipeline: dropping it ends the pipeline.
+pub(crate) struct Child(Rc<Instance>);
+
+impl Child {
+    /// Takes a pipeline over.
+    pub(crate) fn new(instance: Rc<Instance>) -> Self {
+        Child(instance)
+    }
+
+    /// The pipeline.
+    pub(crate) fn instance(&self) -> &Rc<Instance> {
+        &self.0
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// A filter of a pipeline as tasks hold it: does not keep the pipeline alive.
+#[derive(Clone)]
+pub(crate) struct Port {
+    pub(super) instance: Weak<Instance>,
+    pub(super) index: usize,
+}
+
+impl Port {
+    /// In a turn of its own: the filter outputs these events. `tap` is closed by whoever cannot take more.
+    pub(crate) fn emit(&self, realm: &Rc<Realm>, tap: Option<&Rc<Tap>>, events: impl IntoIterator<Item = Event>) {
+        let Some(instance) = self.instance.upgrade() else {
+            return;
+        };
+        realm.turn(tap, |_, work| {
+            work.extend(
+                events
+                    .into_iter()
+                    .map(|event| Work::Input(instance.clone(), self.index + 1, event)),
+            );
+        });
+    }
+
+    /// In a turn of its own: wakes the filter.
+    pub(crate) fn wake(&self, realm: &Rc<Realm>, wake: Wake) {
+        let Some(instance) = self.instance.upgrade() else {
+            return;
+        };
+        realm.turn(None, |_, work| work.push(Work::Wake(instance, self.index, wake)));
+    }
+
+    /// In the current turn: wakes the filter. For functions that scripts call.
+    pub(crate) fn wake_soon(&self, realm: &Rc<Realm>, wake: Wake) {
+        if let Some(instance) = self.instance.upgrade() {
+            realm.defer(Work::Wake(instance, self.index, wake));
+        }
+    }
+
+    /// The work of outputting an event from the filter; None when the pipeline is gone.
+    pub(crate) fn output(&self, event: Event) -> Option<Work> {
+        let instance = self.instance.upgrade()?;
+        Some(Work::Input(instance, self.index + 1, event))
+    }
+
+    /// True while the pipeline is there.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.instance.upgrade().is_some_and(|instance| !instance.is_ended())
+    }
+}

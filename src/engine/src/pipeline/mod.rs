@@ -1,0 +1,23 @@
+//! Layouts, running pipelines, and the turn of the loop that moves events through them. Source: pipyjs/model.md 1.2.
+//!
+//! Order of effects is depth first without recursion: what a filter outputs goes on a LIFO run list, first output on
+//! top, so each event runs all the way down before the next one starts (realm.rs). A filter is taken out of its slot
+//! while it runs; a script that it calls can only queue work, never re-enter.
+
+mod cx;
+mod filter;
+mod hold;
+mod instance;
+mod layout;
+mod realm;
+mod tap;
+mod task;
+
+pub(crate) use cx::{Cx, EventArg};
+pub(crate) use filter::{Build, Filter, Make, Out, Spec, Subs, Wake};
+pub(crate) use hold::Hold;
+pub(crate) use instance::{Args, Chain, Child, Instance, Output, Port, Sink};
+pub(crate) use layout::{FilterDef, Layout, Module, Modules, OnStart, Sub};
+pub(crate) use realm::{Flush, Realm, Work, realm};
+pub(crate) use tap::{Closed, Tap};
+pub(crate) use task::{Task, spawn};

@@ -1,0 +1,501 @@
+//! A realm: one loaded version of the scripts on one thread, and the turns of its loop. Source: pipyjs/model.md 1.2
+//! "One turn of the loop". After a reload the old realm lives on until its last pipeline has ended, then is freed whole.
+
+use super::instance::State;
+use super::{Args, Cx, Instance, Layout, Modules, OnStart, Out, Output, Port, Tap, Wake};
+use crate::error::{Error, ScriptError};
+use crate::event::{Event, Reason};
+use crate::js::{self, Host, Scope};
+use crate::limits;
+use crate::metrics::Counters;
+use crate::value::{Saved, Store};
+use rquickjs::{Ctx, JsLifetime, Value};
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// One thing to do in a turn. The run list is LIFO: see mod.rs.
+pub(crate) enum Work {
+    /// An event enters a filter; beyond the last one it is the pipeline's output.
+    Input(Rc<Instance>, usize, Event),
+    /// A pipeline starts.
+    Start(Rc<Instance>, Args),
+    /// The promise of `onStart` has settled.
+    Started(Rc<Instance>, Result<Saved, Saved>),
+    /// A filter is woken.
+    Wake(Rc<Instance>, usize, Wake),
+}
+
+/// Something that collects output during a turn and passes it on at its end (a socket).
+pub(crate) trait Flush {
+    /// The turn is over.
+    fn flush(&self);
+}
+
+/// See the module.
+pub(crate) struct Realm {
+    /// Context variables.
+    pub scope: Scope,
+    /// This worker's counters.
+    pub counters: Arc<Counters>,
+    /// How long scripts have run.
+    pub clock: Rc<Clock>,
+    /// True for codebases of dialect E1 (a task without `onStart`, a multi-way `link`), which a few functions honour.
+    pub legacy: Cell<bool>,
+    modules: RefCell<Option<Weak<dyn Modules>>>,
+    deferred: RefCell<Vec<Work>>,
+    ended: RefCell<Vec<Rc<Instance>>>,
+    flushes: RefCell<Vec<Rc<dyn Flush>>>,
+    gates: RefCell<Vec<Port>>,
+    layouts: RefCell<Vec<Weak<Layout>>>,
+    stack: Cell<Vec<Work>>,
+    retired: Cell<bool>,
+    waiting: Cell<usize>,
+    closing: Cell<bool>,
+    store: Store,
+    js: rquickjs::Context,
+}
+
+#[derive(JsLifetime)]
+struct RealmSlot(Weak<Realm>);
+
+/// The realm of the scripts in `ctx`, for functions that scripts call.
+pub(crate) fn realm(ctx: &Ctx<'_>) -> Rc<Realm> {
+    let slot = ctx
+        .userdata::<RealmSlot>()
+        .expect("a realm puts itself into its context");
+    slot.0.upgrade().expect("scripts only run while their realm lives")
+}
+
+/// Ends scripts that run too long: checked by the interrupt handler, at no cost for a call that returns in time.
+#[derive(Default)]
+pub(crate) struct Clock {
+    calls: Cell<u64>,
+    seen: Cell<(u64, Option<Instant>)>,
+}
+
+impl Clock {
+    /// A callback begins.
+    pub(crate) fn start(&self) {
+        self.calls.set(self.calls.get() + 1);
+    }
+
+    fn is_over(&self) -> bool {
+        match self.seen.get() {
+            (call, Some(since)) if call == self.calls.get() => since.elapsed() > limits::SCRIPT_CALLBACK_TIME,
+            _ => {
+                self.seen.set((self.calls.get(), Some(Instant::now())));
+                false
+            }
+        }
+    }
+}
+
+impl Realm {
+    /// A realm with the standard library of JavaScript and nothing of ours yet (globals/ adds it).
+    ///
+    /// # Errors  When the script engine cannot be set up within `heap_bytes`.
+    pub(crate) fn new(host: Rc<dyn Host>, counters: Arc<Counters>, heap_bytes: usize) -> Result<Rc<Self>, Error> {
+        let failed = |error: rquickjs::Error| Error::Js(error.to_string());
+        let runtime = rquickjs::Runtime::new().map_err(failed)?;
+        runtime.set_memory_limit(heap_bytes);
+        runtime.set_max_stack_size(limits::SCRIPT_STACK_BYTES);
+        let clock = Rc::<Clock>::default();
+        let watched = clock.clone();
+        runtime.set_interrupt_handler(Some(Box::new(move || watched.is_over())));
+        let context = rquickjs::Context::full(&runtime).map_err(failed)?;
+        let (store, scope) = context
+            .with(|ctx| {
+                let store = Store::install(&ctx);
+                js::set_host(&ctx, host);
+                let positions = ctx.store_userdata(js::Positions::default());
+                debug_assert!(positions.is_ok(), "nothing is borrowed yet");
+                Scope::new(&ctx).map(|scope| (store, scope))
+            })
+            .map_err(failed)?;
+        let realm = Rc::new(Realm {
+            scope,
+            counters,
+            clock,
+            legacy: Cell::new(false),
+            modules: RefCell::new(None),
+            deferred: RefCell::default(),
+            ended: RefCell::default(),
+            flushes: RefCell::default(),
+            gates: RefCell::default(),
+            layouts: RefCell::default(),
+            stack: Cell::default(),
+            retired: Cell::new(false),
+            waiting: Cell::new(0),
+            closing: Cell::new(false),
+            store,
+            js: context,
+        });
+        realm.js.with(|ctx| {
+            let stored = ctx.store_userdata(RealmSlot(Rc::downgrade(&realm)));
+            debug_assert!(stored.is_ok(), "nothing is borrowed yet");
+        });
+        Ok(realm)
+    }
+
+    /// Runs `f` with the script engine, outside of a turn (loading).
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&Ctx<'_>) -> R) -> R {
+        self.js.with(|ctx| f(&ctx))
+    }
+
+    /// Remembers a layout, so that its functions are let go of before the engine is freed.
+    pub(crate) fn adopt(&self, layout: &Rc<Layout>) {
+        self.layouts.borrow_mut().push(Rc::downgrade(layout));
+    }
+
+    /// Gives `use` and `chain` the table of modules.
+    pub(crate) fn set_modules(&self, modules: Weak<dyn Modules>) {
+        *self.modules.borrow_mut() = Some(modules);
+    }
+
+    /// The table of modules; None after loading.
+    pub(crate) fn modules(&self) -> Option<Rc<dyn Modules>> {
+        self.modules.borrow().as_ref().and_then(Weak::upgrade)
+    }
+
+    /// Every joint filter of every layout has got its sub-pipeline.
+    ///
+    /// # Errors  `missing .to(...) for the last filter`, with the place of the filter.
+    pub(crate) fn check_joints(&self) -> Result<(), ScriptError> {
+        for layout in self.layouts.borrow().iter().filter_map(Weak::upgrade) {
+            for def in layout.filters.borrow().iter().filter(|def| def.needs_sub) {
+                if def.sub.as_ref().is_none_or(|sub| sub.layout().is_none()) {
+                    let message = format!(
+                        "Error: missing .to(...) for the last filter: {} at {}",
+                        def.name, def.place
+                    );
+                    return Err(ScriptError::in_file(&layout.module.path, message));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds work to the current turn, after what is under way. For functions that scripts call.
+    pub(crate) fn defer(&self, work: Work) {
+        self.deferred.borrow_mut().push(work);
+    }
+
+    /// Flushes at the end of the turn.
+    pub(crate) fn flush_later(&self, flush: Rc<dyn Flush>) {
+        self.flushes.borrow_mut().push(flush);
+    }
+
+    /// Wakes the filter with `Wake::Gate` once, at the end of the next turn.
+    pub(crate) fn gate(&self, port: Port) {
+        self.gates.borrow_mut().push(port);
+    }
+
+    pub(super) fn ended(&self, instance: Rc<Instance>) {
+        if !self.closing.get() {
+            self.ended.borrow_mut().push(instance);
+        }
+    }
+
+    /// One turn of the loop: `first` says what to do, everything that follows from it is done before this returns.
+    /// `tap` belongs to the source of the input. Must not be called from within a turn.
+    pub(crate) fn turn(self: &Rc<Self>, tap: Option<&Rc<Tap>>, first: impl FnOnce(&mut Cx<'_>, &mut Vec<Work>)) {
+        let mut first = Some(first);
+        self.run_turn(tap, &mut |cx, work| {
+            if let Some(first) = first.take() {
+                first(cx, work);
+            }
+        });
+    }
+
+    fn run_turn(self: &Rc<Self>, tap: Option<&Rc<Tap>>, first: &mut dyn FnMut(&mut Cx<'_>, &mut Vec<Work>)) {
+        self.js.with(|ctx| {
+            let mut cx = Cx { js: ctx, realm: self.clone(), tap: tap.cloned() };
+            let mut work = self.stack.take();
+            first(&mut cx, &mut work);
+            work.reverse();
+            let mut steps = 0;
+            let mut gated = false;
+            loop {
+                while let Some(item) = work.pop() {
+                    steps += 1;
+                    if steps > limits::TURN_STEPS {
+                        tracing::error!(target: "pjs", steps, "a turn does not come to an end; its pipelines are ended");
+                        stuck(item, &mut work);
+                        continue;
+                    }
+                    step(&mut cx, item, &mut work);
+                }
+                self.run_jobs(&cx.js);
+                work.append(&mut self.deferred.borrow_mut());
+                if work.is_empty() && !gated {
+                    gated = true;
+                    for port in self.gates.take() {
+                        if let Some(instance) = port.instance.upgrade() {
+                            work.push(Work::Wake(instance, port.index, Wake::Gate));
+                        }
+                    }
+                }
+                if work.is_empty() {
+                    let ended = self.ended.take();
+                    if ended.is_empty() && self.deferred.borrow().is_empty() {
+                        break;
+                    }
+                    ended.into_iter().for_each(|instance| finish(&mut cx, &instance));
+                }
+                work.reverse();
+            }
+            self.stack.set(work);
+        });
+        // A flush may close a socket, and that drop a pipeline: its end belongs to the next turn.
+        for flush in self.flushes.take() {
+            flush.flush();
+        }
+        if !self.ended.borrow().is_empty() {
+            self.run_turn(None, &mut |_, _| {});
+        }
+    }
+
+    /// Runs promise jobs; more than `limits::JOBS_PER_TURN` wait for the next turn, so that sockets are served between.
+    fn run_jobs(&self, ctx: &Ctx<'_>) {
+        for _ in 0..limits::JOBS_PER_TURN {
+            self.clock.start();
+            if !ctx.execute_pending_job() {
+                break;
+            }
+        }
+    }
+
+    /// A newer version runs, or the worker ends: HTTP connections are to close at the next good moment.
+    pub(crate) fn retire(&self) {
+        self.retired.set(true);
+    }
+
+    /// See [`Realm::retire`].
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.get()
+    }
+
+    /// Counts something that keeps a worker without listeners alive (a pending `Timeout`); uncount with -1.
+    pub(crate) fn count_waiting(&self, change: isize) {
+        self.waiting.set(self.waiting.get().saturating_add_signed(change));
+    }
+
+    /// True while a script waits for something that will come.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.get() > 0
+    }
+
+    /// Number of script values that the engine keeps, for leak tests.
+    pub(crate) fn kept_values(&self) -> usize {
+        self.store.len()
+    }
+}
+
+impl Drop for Realm {
+    fn drop(&mut self) {
+        // Pipelines hold the realm, so none is left here. Layouts may hold one another: let go of what they hold.
+        self.closing.set(true);
+        for layout in self.layouts.take().iter().filter_map(Weak::upgrade) {
+            layout.clear();
+        }
+        self.js.with(|ctx| drop(ctx.remove_userdata::<RealmSlot>()));
+        self.store.clear();
+    }
+}
+
+fn step(cx: &mut Cx<'_>, item: Work, work: &mut Vec<Work>) {
+    match item {
+        Work::Input(instance, index, event) => match instance.state.get() {
+            State::Ended => {}
+            // Only what enters from outside waits for `onStart`.
+            State::Starting if index == 0 => {
+                let held = instance.held.borrow_mut().push(event);
+                if let Err(error) = held {
+                    instance.held.borrow_mut().clear();
+                    instance.state.set(State::Running);
+                    work.push(Work::Input(instance, 0, error.into()));
+                }
+            }
+            _ if index >= instance.len => leave(cx, &instance, event, work),
+            _ => run(cx, &instance, index, work, |filter, cx, out| {
+                filter.process(cx, event, out)
+            }),
+        },
+        Work::Wake(instance, index, wake) if !instance.is_ended() => {
+            run(cx, &instance, index, work, |filter, cx, out| filter.wake(cx, wake, out));
+        }
+        Work::Wake(..) => {}
+        Work::Start(instance, args) => start(cx, &instance, args, work),
+        Work::Started(instance, settled) => started(cx, &instance, settled, work),
+    }
+}
+
+/// Runs one filter; its outputs go on the run list, first on top.
+fn run(
+    cx: &mut Cx<'_>,
+    instance: &Rc<Instance>,
+    index: usize,
+    work: &mut Vec<Work>,
+    f: impl FnOnce(&mut dyn super::Filter, &mut Cx<'_>, &mut Out<'_>),
+) {
+    let taken = instance.filters.borrow_mut().get_mut(index).and_then(Option::take);
+    let Some(mut filter) = taken else { return };
+    let from = work.len();
+    f(&mut *filter, cx, &mut Out { instance, index, work });
+    if work.len() > from + 1 {
+        work[from..].reverse();
+    }
+    if let Some(slot) = instance.filters.borrow_mut().get_mut(index) {
+        *slot = Some(filter);
+    }
+}
+
+/// An event leaves a pipeline.
+fn leave(cx: &mut Cx<'_>, instance: &Rc<Instance>, event: Event, work: &mut Vec<Work>) {
+    if instance.output_ended.get() {
+        return;
+    }
+    if matches!(event, Event::StreamEnd(_)) {
+        instance.output_ended.set(true);
+    }
+    match &instance.output {
+        Output::Filter { parent, index, key } => {
+            if let Some(parent) = parent.upgrade().filter(|parent| !parent.is_ended()) {
+                run(cx, &parent, *index, work, |filter, cx, out| {
+                    filter.output(cx, *key, event, out)
+                });
+            }
+        }
+        Output::Sink(sink) => sink.event(cx, event),
+        Output::None => {}
+    }
+}
+
+fn start(cx: &mut Cx<'_>, instance: &Rc<Instance>, args: Args, work: &mut Vec<Work>) {
+    if instance.depth > limits::PIPELINE_DEPTH {
+        tracing::error!(target: "pjs", depth = instance.depth, layout = instance.layout.name, "pipelines are nested too deeply");
+        work.push(Work::Input(
+            instance.clone(),
+            instance.len,
+            crate::event::StreamError::RuntimeError.into(),
+        ));
+        instance.state.set(State::Running);
+        return;
+    }
+    let on_start = instance.layout.on_start.borrow().clone();
+    match on_start {
+        None => {}
+        Some(OnStart::Events(events)) => {
+            work.extend(
+                events
+                    .into_iter()
+                    .rev()
+                    .map(|event| Work::Input(instance.clone(), 0, event)),
+            );
+        }
+        Some(OnStart::Call(callback)) => {
+            let args: js::Result<Vec<Value<'_>>> = match args {
+                Args::None => Ok(Vec::new()),
+                Args::Inbound(inbound) => inbound.value(&cx.js).map(|value| vec![value]),
+                Args::Values(values) => Ok(values.iter().map(|value| value.get(&cx.js)).collect()),
+            };
+            let result = args
+                .and_then(|args| cx.call_in(&instance.context.clone(), &callback, (rquickjs::function::Rest(args),)));
+            match result {
+                Ok(value) => first_input(cx, instance, value, work),
+                Err(error) => {
+                    let reason = cx.failed(&format!("onStart of {}", instance.layout.name), error);
+                    work.push(Work::Input(instance.clone(), 0, Event::StreamEnd(reason)));
+                }
+            }
+        }
+    }
+}
+
+/// What `onStart` returned: events, a promise of events, or nothing.
+fn first_input(cx: &mut Cx<'_>, instance: &Rc<Instance>, value: Value<'_>, work: &mut Vec<Work>) {
+    let mut events = Vec::new();
+    if let Some(promise) = js::promise_of(&value) {
+        instance.state.set(State::Starting);
+        let target = instance.clone();
+        let realm = Rc::downgrade(&cx.realm);
+        let watching = js::on_settled(&value.ctx().clone(), &promise, move |settled| {
+            if let Some(realm) = realm.upgrade() {
+                realm.defer(Work::Started(target, settled));
+            }
+        });
+        let Err(error) = watching else { return };
+        instance.state.set(State::Running);
+        events.push(Event::StreamEnd(cx.failed("onStart", error)));
+    } else if !js::events_of(value.ctx(), &value, &mut events) {
+        let message = "onStart did not return an event or Message or an array of those";
+        tracing::error!(target: "pjs", layout = instance.layout.name, "{message}");
+        events.clear();
+        let error = js::error_value(value.ctx(), message);
+        events.push(Event::StreamEnd(match error {
+            Ok(error) => Reason::Value(Saved::new(value.ctx(), error)),
+            Err(error) => cx.failed("onStart", error),
+        }));
+    }
+    work.extend(
+        events
+            .into_iter()
+            .rev()
+            .map(|event| Work::Input(instance.clone(), 0, event)),
+    );
+}
+
+fn started(cx: &mut Cx<'_>, instance: &Rc<Instance>, settled: Result<Saved, Saved>, work: &mut Vec<Work>) {
+    if instance.state.get() != State::Starting {
+        return;
+    }
+    instance.state.set(State::Running);
+    let held: Vec<Event> = instance.held.borrow_mut().take().collect();
+    work.extend(
+        held.into_iter()
+            .rev()
+            .map(|event| Work::Input(instance.clone(), 0, event)),
+    );
+    match settled {
+        Ok(value) => {
+            let ctx = cx.js.clone();
+            first_input(cx, instance, value.get(&ctx), work);
+        }
+        Err(error) => work.push(Work::Input(instance.clone(), 0, Event::StreamEnd(Reason::Value(error)))),
+    }
+}
+
+/// The end of a pipeline: `onEnd`, its result, reset of all filters, back to the pool.
+fn finish(cx: &mut Cx<'_>, instance: &Rc<Instance>) {
+    let on_end = instance.layout.on_end.borrow().clone();
+    let mut result = None;
+    if let Some(callback) = on_end {
+        match cx.call_in(&instance.context.clone(), &callback, ()) {
+            Ok(value) => result = Some(Saved::new(&cx.js, value)),
+            Err(error) => drop(cx.failed(&format!("onEnd of {}", instance.layout.name), error)),
+        }
+    }
+    let mut filters = instance.filters.take();
+    filters.iter_mut().flatten().for_each(|filter| filter.reset());
+    instance.layout.recycle(filters);
+    let done = instance.on_result.take();
+    if let Some(done) = done {
+        done(cx, result);
+    }
+}
+
+/// Ends the pipelines of a turn that goes on for ever.
+fn stuck(item: Work, work: &mut Vec<Work>) {
+    let end = |item: Work| match item {
+        Work::Input(instance, ..)
+        | Work::Start(instance, _)
+        | Work::Started(instance, _)
+        | Work::Wake(instance, ..) => {
+            instance.end();
+        }
+    };
+    end(item);
+    work.drain(..).for_each(end);
+}

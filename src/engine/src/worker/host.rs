@@ -1,0 +1,125 @@
+//! What the scripts of one version may ask of their worker.
+
+use super::{Notice, Options};
+use crate::codebase::{Codebase, normalize};
+use crate::js::{self, Callback, Facts, Host};
+use crate::script::Loader;
+use bytes::Bytes;
+use rquickjs::{Ctx, Value};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Weak;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+type Fire = Box<dyn FnOnce(Vec<String>)>;
+
+/// See the module. Holds the scripts weakly: they hold it.
+pub(super) struct WorkerHost {
+    pub(super) index: usize,
+    pub(super) options: Options,
+    pub(super) codebase: Arc<Codebase>,
+    pub(super) notices: mpsc::Sender<(usize, Notice)>,
+    pub(super) loader: RefCell<Weak<Loader>>,
+    /// Files changed in place since this version was loaded; None: removed.
+    pub(super) changed: RefCell<HashMap<String, Option<Bytes>>>,
+    pub(super) watches: RefCell<Vec<(String, Fire)>>,
+    pub(super) exits: RefCell<Vec<Callback>>,
+}
+
+impl WorkerHost {
+    fn notify(&self, notice: Notice) {
+        if self.notices.try_send((self.index, notice)).is_err() {
+            tracing::warn!(target: "thread", thread = self.index, "the owner does not listen to its worker");
+        }
+    }
+
+    /// A file changed in place: remembers it and fires the watches on it.
+    pub(super) fn publish(&self, path: &str, contents: Option<Bytes>) {
+        let path = normalize(path);
+        self.changed.borrow_mut().insert(path.clone(), contents);
+        let all: Vec<(String, Fire)> = self.watches.take();
+        let (fired, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|(watched, _)| is_watched(watched, &path));
+        self.watches.borrow_mut().extend(kept);
+        for (_, fire) in fired {
+            fire(vec![path.clone()]);
+        }
+    }
+}
+
+/// Whether a watch on `watched` (a file, or a folder with a trailing slash) covers `path`.
+pub(super) fn is_watched(watched: &str, path: &str) -> bool {
+    if watched.ends_with('/') {
+        path.starts_with(watched)
+    } else {
+        watched == path
+    }
+}
+
+impl Host for WorkerHost {
+    fn load(&self, path: &str) -> Option<Bytes> {
+        let path = normalize(path);
+        match self.changed.borrow().get(&path) {
+            Some(contents) => contents.clone(),
+            None => self.codebase.files.get(&path).cloned(),
+        }
+    }
+
+    fn list(&self, dir: &str) -> Vec<String> {
+        let dir = normalize(dir);
+        let prefix = if dir == "/" { dir } else { format!("{dir}/") };
+        let changed = self.changed.borrow();
+        let added = changed
+            .iter()
+            .filter(|(path, contents)| contents.is_some() && !self.codebase.files.contains_key(*path));
+        let kept = self
+            .codebase
+            .files
+            .keys()
+            .filter(|path| !matches!(changed.get(*path), Some(None)));
+        let mut all: Vec<String> = kept
+            .chain(added.map(|(path, _)| path))
+            .filter_map(|path| path.strip_prefix(&prefix).map(str::to_owned))
+            .collect();
+        all.sort();
+        all
+    }
+
+    fn solve<'js>(&self, ctx: &Ctx<'js>, path: &str) -> rquickjs::Result<Value<'js>> {
+        match self.loader.borrow().upgrade() {
+            Some(loader) => loader.solve(ctx, path),
+            None => Err(js::throw_error(ctx, "the scripts have ended")),
+        }
+    }
+
+    fn exit(&self, code: i32) {
+        self.notify(Notice::Exit(code));
+    }
+
+    fn on_exit(&self, callback: Callback) {
+        self.exits.borrow_mut().push(callback);
+    }
+
+    fn restart(&self) {
+        self.notify(Notice::Restart);
+    }
+
+    fn watch(&self, path: &str, fire: Fire) {
+        let folder = if path.ends_with('/') { "/" } else { "" };
+        self.watches
+            .borrow_mut()
+            .push((format!("{}{folder}", normalize(path)), fire));
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            argv: self.options.argv.clone(),
+            thread: self.index,
+            threads: self.options.threads,
+            name: self.options.name.clone(),
+            uuid: self.options.uuid.clone(),
+            source: self.options.source.clone(),
+            since_ms: self.options.since_ms,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The engine as its owner sees it: threads that all run the same codebase, started, reloaded and drained together.
+//! Source: pipyjs/repo.md 1.1 (reload rules), cli.md section 4.
+
+mod host;
+mod program;
+mod task;
+mod thread;
+
+#[cfg(test)]
+mod tests;
+
+use crate::codebase::Codebase;
+use crate::error::Error;
+use crate::limits;
+use crate::metrics::Counters;
+use bytes::Bytes;
+use std::sync::Arc;
+use thread::{Control, Handle};
+use tokio::sync::{mpsc, oneshot};
+
+/// How an engine runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Worker threads, at least 1.
+    pub threads: usize,
+    /// SO_REUSEPORT on all listeners; needed for more than one thread to accept.
+    pub reuse_port: bool,
+    /// Start although a port cannot be opened.
+    pub force_start: bool,
+    /// Heap of each worker's scripts, bytes.
+    pub heap_bytes: usize,
+    /// Script arguments, the program first (`pipy.argv`).
+    pub argv: Vec<String>,
+    /// Instance name (`pipy.name`).
+    pub name: String,
+    /// Instance UUID (`pipy.uuid`).
+    pub uuid: String,
+    /// What was asked to run (`pipy.source`).
+    pub source: String,
+    /// Start of the process, milliseconds since 1970 (`pipy.since`).
+    pub since_ms: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            threads: 1,
+            reuse_port: false,
+            force_start: false,
+            heap_bytes: limits::SCRIPT_HEAP_BYTES,
+            argv: Vec::new(),
+            name: String::new(),
+            uuid: String::new(),
+            source: String::new(),
+            since_ms: 0.0,
+        }
+    }
+}
+
+/// Something that scripts or workers tell the owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// `pipy.exit(code)`: end the process now.
+    Exit(i32),
+    /// `pipy.restart()`: fetch the codebase again and reload.
+    Restart,
+    /// Nothing is left to do: no listener, task, timer or pipeline on any thread.
+    Idle,
+}
+
+/// Facts about a running engine.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// Version of the codebase that runs.
+    pub version: String,
+    /// Paths of the loaded modules.
+    pub modules: Vec<String>,
+    /// Addresses that are listened on.
+    pub listening: Vec<String>,
+    /// Signals that tasks handle, by name.
+    pub signals: Vec<String>,
+}
+
+/// Worker threads that run one codebase. Dropping it ends them at once.
+pub struct Engine {
+    workers: Vec<Handle>,
+    notices: mpsc::Receiver<(usize, Notice)>,
+    idle: Vec<bool>,
+}
+
+impl Engine {
+    /// Loads the codebase on every thread, then opens the ports.
+    ///
+    /// # Errors  A script error with its place, or a port that cannot be opened; nothing runs then.
+    pub async fn start(codebase: Arc<Codebase>, options: Options) -> Result<Self, Error> {
+        let threads = options.threads.max(1);
+        let (send, notices) = mpsc::channel(limits::CONTROL_QUEUE);
+        let mut workers = Vec::with_capacity(threads);
+        for index in 0..threads {
+            workers.push(Handle::spawn(index, options.clone(), send.clone())?);
+        }
+        let engine = Engine {
+            workers,
+            notices,
+            idle: vec![false; threads],
+        };
+        engine.switch(codebase, true).await?;
+        Ok(engine)
+    }
+
+    /// Loads a new version beside the running one on every thread, then switches; all threads or none.
+    ///
+    /// # Errors  The script's error; the old version goes on.
+    pub async fn reload(&mut self, codebase: Arc<Codebase>) -> Result<(), Error> {
+        self.idle.fill(false);
+        self.switch(codebase, false).await
+    }
+
+    async fn switch(&self, codebase: Arc<Codebase>, first: bool) -> Result<(), Error> {
+        let mut result = Ok(());
+        for worker in &self.workers {
+            let codebase = codebase.clone();
+            result = worker
+                .ask(|reply| Control::Prepare(codebase, reply))
+                .await
+                .and_then(|prepared| prepared);
+            if result.is_err() {
+                break;
+            }
+        }
+        for worker in &self.workers {
+            let go = result.is_ok();
+            let committed = worker
+                .ask(|reply| {
+                    if go {
+                        Control::Commit(first, reply)
+                    } else {
+                        Control::Abort(reply)
+                    }
+                })
+                .await;
+            if go {
+                result = committed.and_then(|committed| committed);
+            }
+        }
+        result
+    }
+
+    /// A file has changed in place: scripts that watch it are told, nothing is reloaded.
+    pub async fn publish(&self, path: &str, contents: Option<Bytes>) {
+        for worker in &self.workers {
+            worker.tell(Control::Publish(path.to_owned(), contents.clone())).await;
+        }
+    }
+
+    /// Runs the tasks for a signal, by name (`SIGHUP`).
+    pub async fn signal(&self, name: &'static str) {
+        for worker in &self.workers {
+            worker.tell(Control::Signal(name)).await;
+        }
+    }
+
+    /// Graceful end: ports close, `exit` pipelines run; returns when all pipelines have ended. The caller sets a deadline.
+    pub async fn drain(&self) {
+        let mut done = Vec::new();
+        for worker in &self.workers {
+            let (reply, drained) = oneshot::channel();
+            worker.tell(Control::Drain(reply)).await;
+            done.push(drained);
+        }
+        for drained in done {
+            // An error means that the thread has ended, which is as good.
+            drained.await.ok();
+        }
+    }
+
+    /// What runs now; the version and modules of the first thread stand for all.
+    pub async fn status(&self) -> Status {
+        match self.workers.first() {
+            Some(worker) => worker.ask(Control::Status).await.unwrap_or_default(),
+            None => Status::default(),
+        }
+    }
+
+    /// The next thing that scripts or workers tell. Cancel-safe. Pending for ever when all threads have ended.
+    pub async fn notice(&mut self) -> Notice {
+        loop {
+            match self.notices.recv().await {
+                None => std::future::pending().await,
+                Some((index, Notice::Idle)) => {
+                    if let Some(idle) = self.idle.get_mut(index) {
+                        *idle = true;
+                    }
+                    if self.idle.iter().all(|idle| *idle) {
+                        return Notice::Idle;
+                    }
+                }
+                Some((_, notice)) => return notice,
+            }
+        }
+    }
+
+    /// Counters of all threads.
+    pub fn counters(&self) -> Vec<Arc<Counters>> {
+        self.workers.iter().map(|worker| worker.counters.clone()).collect()
+    }
+}

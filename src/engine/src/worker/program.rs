@@ -1,0 +1,369 @@
+//! One loaded version of the scripts on a worker, and switching from one to the next. Source: pipyjs/repo.md 1.1.
+
+use super::host::{WorkerHost, is_watched};
+use super::task::Runner;
+use super::{Notice, Options, Status};
+use crate::codebase::Codebase;
+use crate::error::{Error, ScriptError};
+use crate::globals;
+use crate::js::{self, Options as JsOptions};
+use crate::metrics::Counters;
+use crate::net::{Address, ListenOptions, ListenTarget, Listener, parse_address};
+use crate::pipeline::{Realm, Task, spawn};
+use crate::script::{Loader, Root, RootKind, When};
+use crate::value::Saved;
+use bytes::Bytes;
+use rquickjs::Ctx;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// How often a worker without listeners looks whether anything is left to do.
+const IDLE_CHECK: Duration = Duration::from_millis(50);
+
+/// A loaded version that has not been started.
+pub(super) struct Program {
+    realm: Rc<Realm>,
+    loader: Rc<Loader>,
+    host: Rc<WorkerHost>,
+    version: String,
+    roots: Vec<Root>,
+    ports: Vec<(Address, ListenTarget)>,
+}
+
+impl Program {
+    /// Reads, runs and binds the scripts. Nothing outside has changed when it fails.
+    pub(super) fn load(slot: &Slot, codebase: Arc<Codebase>) -> Result<Self, Error> {
+        let host = Rc::new(WorkerHost {
+            index: slot.index,
+            options: slot.options.clone(),
+            codebase: codebase.clone(),
+            notices: slot.notices.clone(),
+            loader: Default::default(),
+            changed: Default::default(),
+            watches: Default::default(),
+            exits: Default::default(),
+        });
+        let realm = Realm::new(host.clone(), slot.counters.clone(), slot.options.heap_bytes)?;
+        realm
+            .with(globals::install)
+            .map_err(|error| Error::Js(error.to_string()))?;
+        let loader = Loader::new(&realm, codebase.clone())?;
+        *host.loader.borrow_mut() = Rc::downgrade(&loader);
+        let roots = loader.load()?;
+        let ports = realm.with(|ctx| ports(ctx, &realm, &roots))?;
+        Ok(Program {
+            realm,
+            loader,
+            host,
+            version: codebase.version.clone(),
+            roots,
+            ports,
+        })
+    }
+}
+
+/// What the worker runs.
+struct Running {
+    program: Program,
+    tasks: Vec<(Option<&'static str>, Rc<Runner>)>,
+    watches: Vec<(String, Rc<Runner>)>,
+    exits: Vec<Rc<Runner>>,
+    timers: Vec<Task>,
+}
+
+/// The worker's place for programs.
+pub(super) struct Slot {
+    index: usize,
+    options: Options,
+    counters: Arc<Counters>,
+    notices: mpsc::Sender<(usize, Notice)>,
+    listeners: HashMap<Address, Listener>,
+    running: Option<Running>,
+    draining: Option<Task>,
+}
+
+impl Slot {
+    pub(super) fn new(
+        index: usize,
+        options: Options,
+        counters: Arc<Counters>,
+        notices: mpsc::Sender<(usize, Notice)>,
+    ) -> Self {
+        Slot {
+            index,
+            options,
+            counters,
+            notices,
+            listeners: HashMap::new(),
+            running: None,
+            draining: None,
+        }
+    }
+
+    /// Starts `program` in place of what runs. A port in both keeps its socket; live connections go on with the old
+    /// layouts; old tasks, watches and timers stop.
+    pub(super) fn switch(&mut self, program: Program, first: bool) -> Result<(), Error> {
+        let mut opened = Vec::new();
+        for (address, target) in &program.ports {
+            if self.listeners.contains_key(address) {
+                continue;
+            }
+            match Listener::bind(*address, self.options.reuse_port) {
+                Ok(socket) => opened.push((*address, socket, target.clone())),
+                // With several threads and without SO_REUSEPORT the first one accepts for all.
+                Err(_) if self.index > 0 && !self.options.reuse_port => {}
+                Err(error) if first && !self.options.force_start => return Err(error),
+                Err(error) => tracing::error!(target: "listener", "{error}"),
+            }
+        }
+        self.retire();
+        let wanted: HashMap<Address, &ListenTarget> = program
+            .ports
+            .iter()
+            .map(|(address, target)| (*address, target))
+            .collect();
+        self.listeners.retain(|address, _| wanted.contains_key(address));
+        for (address, listener) in &self.listeners {
+            if let Some(target) = wanted.get(address) {
+                listener.retarget((*target).clone());
+            }
+        }
+        for (address, socket, target) in opened {
+            tracing::info!(target: "listener", "listening on TCP port {} at {}", address.port(), address.ip());
+            self.listeners.insert(address, Listener::start(socket, target));
+        }
+        self.running = Some(self.begin(program));
+        Ok(())
+    }
+
+    fn begin(&self, program: Program) -> Running {
+        let realm = program.realm.clone();
+        let mut running = Running {
+            program,
+            tasks: Vec::new(),
+            watches: Vec::new(),
+            exits: Vec::new(),
+            timers: Vec::new(),
+        };
+        let mut is_lasting = !self.listeners.is_empty();
+        for root in &running.program.roots {
+            let runner = Runner::new(&realm, &root.layout);
+            match &root.kind {
+                RootKind::Listen(..) => {}
+                RootKind::Task(When::Signal(name)) => {
+                    is_lasting = true;
+                    running.tasks.push((Some(name), runner));
+                }
+                RootKind::Task(when) => {
+                    if let When::Every(seconds) = when {
+                        is_lasting = true;
+                        running.timers.push(every(*seconds, runner.clone()));
+                    } else {
+                        runner.start(false);
+                    }
+                    running.tasks.push((None, runner));
+                }
+                RootKind::Watch(path) => {
+                    is_lasting = true;
+                    running.watches.push((path.clone(), runner));
+                }
+                RootKind::Exit => running.exits.push(runner),
+            }
+        }
+        if !is_lasting {
+            running.timers.push(self.watch_idle(&running));
+        }
+        running
+    }
+
+    /// Tells the owner when nothing is left to do.
+    fn watch_idle(&self, running: &Running) -> Task {
+        let (counters, notices, index) = (self.counters.clone(), self.notices.clone(), self.index);
+        let realm = Rc::downgrade(&running.program.realm);
+        let host = running.program.host.clone();
+        spawn(async move {
+            loop {
+                tokio::time::sleep(IDLE_CHECK).await;
+                let waiting = realm.upgrade().is_none_or(|realm| realm.is_waiting());
+                if counters.pipelines.get() == 0 && !waiting && host.watches.borrow().is_empty() {
+                    break;
+                }
+            }
+            // The owner has gone when nobody receives: the process ends anyway.
+            notices.send((index, Notice::Idle)).await.ok();
+        })
+    }
+
+    /// Stops tasks, watches and timers of what runs; its connections go on until they end by themselves.
+    fn retire(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        running.program.realm.retire();
+        drop(running.timers);
+        running.tasks.iter().for_each(|(_, runner)| runner.stop());
+        running.watches.iter().for_each(|(_, runner)| runner.stop());
+    }
+
+    /// See [`super::Engine::publish`].
+    pub(super) fn publish(&self, path: &str, contents: Option<Bytes>) {
+        let Some(running) = &self.running else { return };
+        running.program.host.publish(path, contents);
+        let path = crate::codebase::normalize(path);
+        for (watched, runner) in &running.watches {
+            if is_watched(watched, &path) {
+                runner.start(true);
+            }
+        }
+        // Promises that `pipy.watch` resolved run their callbacks in a turn.
+        running.program.realm.turn(None, |_, _| {});
+    }
+
+    /// See [`super::Engine::signal`].
+    pub(super) fn signal(&self, name: &str) {
+        let tasks = self.running.iter().flat_map(|running| &running.tasks);
+        tasks
+            .filter(|(signal, _)| *signal == Some(name))
+            .for_each(|(_, runner)| runner.start(false));
+    }
+
+    /// Closes the ports, runs `exit` pipelines and callbacks, answers when all pipelines have ended.
+    pub(super) fn drain(&mut self, reply: oneshot::Sender<()>) {
+        self.listeners.clear();
+        let Some(running) = &mut self.running else {
+            send(reply);
+            return;
+        };
+        running.program.realm.retire();
+        running.timers.clear();
+        running
+            .tasks
+            .iter()
+            .filter(|(signal, _)| signal.is_none())
+            .for_each(|(_, runner)| runner.stop());
+        running.exits.iter().for_each(|runner| runner.start(false));
+        let waiting = exit_callbacks(&running.program);
+        let exits = running.exits.clone();
+        let counters = self.counters.clone();
+        self.draining = Some(spawn(async move {
+            for runner in exits {
+                runner.done().await;
+            }
+            for settled in waiting {
+                // An error means that the scripts have gone: nothing to wait for.
+                settled.await.ok();
+            }
+            while counters.pipelines.get() > 0 {
+                tokio::time::sleep(IDLE_CHECK).await;
+            }
+            send(reply);
+        }));
+    }
+
+    /// See [`super::Engine::status`].
+    pub(super) fn status(&self) -> Status {
+        let Some(running) = &self.running else {
+            return Status::default();
+        };
+        let mut listening: Vec<String> = self.listeners.keys().map(Address::to_string).collect();
+        listening.sort();
+        Status {
+            version: running.program.version.clone(),
+            modules: running.program.loader.paths(),
+            listening,
+            signals: running
+                .tasks
+                .iter()
+                .filter_map(|(signal, _)| signal.map(str::to_owned))
+                .collect(),
+        }
+    }
+
+    /// Ends everything at once.
+    pub(super) fn stop(&mut self) {
+        self.draining = None;
+        self.listeners.clear();
+        self.retire();
+    }
+}
+
+/// Calls the functions that `pipy.exit(fn)` registered; what is returned settles when their promises have.
+fn exit_callbacks(program: &Program) -> Vec<oneshot::Receiver<()>> {
+    let callbacks = program.host.exits.take();
+    let mut waiting = Vec::new();
+    let context = program.realm.scope.context(None);
+    program.realm.turn(None, |cx, _| {
+        for callback in callbacks {
+            match cx.call_in(&context, &callback, ()) {
+                Err(error) => drop(cx.failed("pipy.exit", error)),
+                Ok(value) => {
+                    let Some(promise) = js::promise_of(&value) else {
+                        continue;
+                    };
+                    let (done, settled) = oneshot::channel();
+                    if js::on_settled(&cx.js, &promise, move |_| send(done)).is_ok() {
+                        waiting.push(settled);
+                    }
+                }
+            }
+        }
+    });
+    waiting
+}
+
+/// Runs at once, then every so many seconds counted from tick to tick; a tick finds the previous run under way: skipped.
+fn every(seconds: f64, runner: Rc<Runner>) -> Task {
+    spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs_f64(seconds));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            ticks.tick().await;
+            runner.start(false);
+        }
+    })
+}
+
+/// The addresses of all `listen` pipelines with what they get.
+fn ports(ctx: &Ctx<'_>, realm: &Rc<Realm>, roots: &[Root]) -> Result<Vec<(Address, ListenTarget)>, Error> {
+    let mut ports = Vec::new();
+    for root in roots {
+        let RootKind::Listen(port, options) = &root.kind else {
+            continue;
+        };
+        let file = &root.layout.module.path;
+        let wrong = |message: String| Error::Script(ScriptError::in_file(file, format!("Error: {message}")));
+        let port = port.get(ctx);
+        let port = if js::is_nullish(&port) || port.as_bool() == Some(false) {
+            "0".to_owned()
+        } else {
+            js::value_to_text(ctx, &port)
+        };
+        let address = parse_address(&port).map_err(|what| wrong(format!("listen: {what}")))?;
+        let options = options.as_ref().map(|options: &Saved| options.get(ctx));
+        let options = match options {
+            None => Ok(ListenOptions::default()),
+            Some(value) => JsOptions::new(ctx, &value).and_then(|options| ListenOptions::parse(&options, ctx)),
+        };
+        let options = options.map_err(|error| {
+            let (described, _) = js::caught(ctx, error);
+            wrong(format!("listen: {}", described.message))
+        })?;
+        if let Some(address) = address {
+            ports.push((
+                address,
+                ListenTarget {
+                    realm: realm.clone(),
+                    layout: root.layout.clone(),
+                    options,
+                },
+            ));
+        }
+    }
+    Ok(ports)
+}
+
+/// Tells who waits, if somebody still does.
+fn send(done: oneshot::Sender<()>) {
+    done.send(()).ok();
+}

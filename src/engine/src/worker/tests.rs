@@ -1,0 +1,80 @@
+//! The engine as a whole, on loopback: load, serve, reload, errors, end.
+
+use super::{Engine, Notice, Options};
+use crate::codebase::Codebase;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+fn codebase(version: &str, files: &[(&str, String)]) -> Arc<Codebase> {
+    let files = files
+        .iter()
+        .map(|(path, text)| ((*path).to_owned(), text.clone().into()))
+        .collect();
+    Arc::new(Codebase {
+        version: version.to_owned(),
+        main: "/main.js".to_owned(),
+        files,
+    })
+}
+
+fn free_port() -> u16 {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    socket.local_addr().expect("its address").port()
+}
+
+async fn exchange(port: u16, send: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("connect");
+    stream.write_all(send.as_bytes()).await.expect("write");
+    stream.shutdown().await.expect("half-close");
+    let mut got = String::new();
+    stream.read_to_string(&mut got).await.expect("read");
+    got
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn serves_reloads_and_keeps_the_old_version_when_a_script_fails() {
+    let port = free_port();
+    let script = |word: &str| {
+        format!(
+            "pipy({{ _n: 0 }}).listen('127.0.0.1:{port}').replaceData(data => (_n = _n + 1, new Data('{word}' + _n + data)))"
+        )
+    };
+    let first = codebase("1", &[("/main.js", script("a"))]);
+    let mut engine = Engine::start(first, Options::default()).await.expect("starts");
+    assert_eq!(exchange(port, "x").await, "a1x");
+    // A context variable belongs to its connection.
+    assert_eq!(exchange(port, "y").await, "a1y");
+    let broken = engine
+        .reload(codebase("2", &[("/main.js", "pipy(".to_owned())]))
+        .await
+        .expect_err("does not parse");
+    assert!(broken.to_string().contains("/main.js:1"), "{broken}");
+    assert_eq!(exchange(port, "x").await, "a1x");
+    engine
+        .reload(codebase("3", &[("/main.js", script("b"))]))
+        .await
+        .expect("reloads");
+    assert_eq!(exchange(port, "x").await, "b1x");
+    assert_eq!(engine.status().await.version, "3");
+    engine.drain().await;
+    assert!(
+        TcpStream::connect(("127.0.0.1", port)).await.is_err(),
+        "the port is closed"
+    );
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn runs_a_task_and_exits() {
+    let script = "pipy().task().onStart(() => (pipy.exit(7), new StreamEnd))".to_owned();
+    let mut engine = Engine::start(codebase("1", &[("/main.js", script)]), Options::default())
+        .await
+        .expect("starts");
+    assert_eq!(engine.notice().await, Notice::Exit(7));
+    let script = "pipy().task().onStart(() => new StreamEnd)".to_owned();
+    engine
+        .reload(codebase("2", &[("/main.js", script)]))
+        .await
+        .expect("reloads");
+    assert_eq!(engine.notice().await, Notice::Idle);
+}
