@@ -98,6 +98,10 @@ impl Gather {
     ) -> Result<Option<usize>, Error> {
         if !self.started {
             self.started = start(bytes)?;
+            if !self.started {
+                // Undecided means a few bytes only: no line is judged before its start.
+                return Ok(None);
+            }
         }
         loop {
             let found = memchr(b'\n', bytes.get(self.searched..).unwrap_or_default()).map(|at| self.searched + at);

@@ -62,7 +62,11 @@ impl Headers {
 
     /// Value of the last line of that name (the last one wins: pipyjs/http.md 1).
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.fields.iter().rev().find(|field| self.is_named(field, name)).map(|field| self.value(field))
+        self.fields
+            .iter()
+            .rev()
+            .find(|field| self.is_named(field, name))
+            .map(|field| self.value(field))
     }
 
     /// Values of all lines of that name, in order.

@@ -162,6 +162,10 @@ impl Machine {
         }
     }
 
+    pub(super) fn held_bytes(&self) -> usize {
+        self.gather.held_len()
+    }
+
     pub(super) fn is_paused(&self) -> bool {
         matches!(self.state, State::Paused)
     }

@@ -105,6 +105,8 @@ fn headers(block: &Bytes, parsed: &[Header<'_>]) -> Headers {
 
 fn refine(error: httparse::Error, block: &[u8]) -> Error {
     match error {
+        // A wrong line end: behind the version it is the start line's fault, else that of a header line.
+        httparse::Error::NewLine if !block.is_empty() && !start_line_ends_well(block) => Error::StartLine,
         httparse::Error::HeaderName | httparse::Error::NewLine => Error::HeaderName,
         httparse::Error::HeaderValue => Error::HeaderValue,
         httparse::Error::TooManyHeaders => Error::TooManyHeaders(MAX_HEADERS),
@@ -113,9 +115,19 @@ fn refine(error: httparse::Error, block: &[u8]) -> Error {
     }
 }
 
-/// Whether the start line ends in `HTTP/<digit>.<digit>`: well-formed, but not ours.
+/// Whether the start line ends in one of our versions, or begins with one as status lines do.
+fn start_line_ends_well(block: &[u8]) -> bool {
+    let line = block.split(|&byte| byte == b'\r').next().unwrap_or_default();
+    line.starts_with(b"HTTP/1.") || line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0")
+}
+
+/// Whether the start line is `method target HTTP/<digit>.<digit>`: well-formed, but not ours. (Status lines were judged by their first bytes.)
 fn names_a_version(block: &[u8]) -> bool {
     let line = block.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    let word = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-    matches!(word, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
+    let mut words = line.split(|&byte| byte == b' ');
+    let (Some(_), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next()) else {
+        return false;
+    };
+    !target.is_empty()
+        && matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
 }

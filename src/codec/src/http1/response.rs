@@ -102,6 +102,11 @@ impl ResponseDecoder {
         self.machine.start_raw(input);
     }
 
+    /// Bytes of an unfinished head or trailer block that are held back. Bound: `Limits::max_total_head_bytes`.
+    pub fn held_bytes(&self) -> usize {
+        self.machine.held_bytes()
+    }
+
     /// Whether it stands between two messages, with no byte of the next one taken.
     pub fn is_idle(&self) -> bool {
         self.machine.is_idle()
