@@ -96,9 +96,12 @@ impl Process {
         );
     }
 
-    /// Have both outputs been closed? A moment after the exit they are, unless a grandchild inherited them.
-    pub fn has_ended_output(&self) -> bool {
-        self.readers.iter().all(JoinHandle::is_finished)
+    /// Waits, after the exit, until its last words have arrived: until both outputs are closed, or five seconds where a
+    /// grandchild keeps them open.
+    pub fn drain_output(&self) {
+        poll(Duration::from_secs(5), || {
+            self.readers.iter().all(JoinHandle::is_finished).then_some(())
+        });
     }
 
     /// Is it still there? Reaps it when not.

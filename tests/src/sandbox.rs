@@ -3,12 +3,14 @@
 //! Not for: real Pods (podman, containerd), networks. Source: pods.md "What PID 1 sees", OCI runtime-spec config.md.
 
 use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use nix::sys::prctl::set_child_subreaper;
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -283,7 +285,12 @@ impl Sandbox {
     pub fn signal_from_inside(&self, number: i32) {
         let mut command = Command::new("nsenter");
         command.arg(format!("--pid=/proc/{}/ns/pid", self.init)).arg("sh");
-        shell(command, &format!("kill -{number} 1"));
+        let status = command.args(["-c", &format!("kill -{number} 1")]).status();
+        // PID 1 may end, and its namespace with it, before the shell has: then the shell is killed, its work done.
+        let is_done = status
+            .as_ref()
+            .is_ok_and(|status| status.success() || status.signal() == Some(Signal::SIGKILL as i32));
+        assert!(is_done, "kill -{number} 1: {status:?}");
     }
 
     fn runc(&self) -> Command {

@@ -77,7 +77,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
     }
 }
 
-/// Reads the few keys we use: quoted words in the arrays `allow` of [licenses], `deny` and `skip` of [bans].
+/// Reads the few keys we use: quoted words in the arrays `allow` of `licenses`, `deny` and `skip` of `bans`.
 fn rules(text: &str) -> Rules {
     let mut rules = Rules::default();
     let (mut section, mut key) = (String::new(), String::new());

@@ -50,8 +50,7 @@ pub(crate) fn quiet(what: &str, command: &mut Command, deadline: Duration) -> an
     let mut process = Process::spawn(what, command)?;
     loop {
         if let Some(status) = process.wait(STILL_HERE.min(deadline)) {
-            // Its last words may still be in the pipe.
-            ballast_tests::poll(Duration::from_millis(300), || process.has_ended_output().then_some(()));
+            process.drain_output();
             let output = process.output();
             if !status.success() {
                 bail!("{what}: {status}; it said:\n{}", tail(&output));
