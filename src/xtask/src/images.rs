@@ -107,15 +107,21 @@ pub(crate) fn archive(name: &str, arguments: &[String], to: &Path) -> anyhow::Re
     let context = context(image, work.path())?;
     let policy = work.path().join("policy.json");
     std::fs::write(&policy, r#"{"default":[{"type":"insecureAcceptAnything"}]}"#)?;
-    // Its mounts end with the namespace, whatever happens.
-    let machine = Netns::machine("").context("make namespaces for buildah")?;
+    // Mounts end with the namespace, whatever happens; a tmpfs, for not every file system can be below an overlay.
+    let private = work.path().join("private");
+    let set_up = format!(
+        "mkdir {0}; mount -t tmpfs none {0}; mount -t tmpfs none /run",
+        private.display()
+    );
+    let machine = Netns::machine(&set_up).context("make namespaces for buildah")?;
     let buildah = |words: &[&str]| -> Command {
         let mut command = machine.command("buildah");
+        command.env("TMPDIR", &private);
         command
             .arg("--root")
-            .arg(work.path().join("storage"))
+            .arg(private.join("storage"))
             .arg("--runroot")
-            .arg(work.path().join("run"));
+            .arg(private.join("run"));
         command.args(words).arg("--signature-policy").arg(&policy);
         command
     };

@@ -252,9 +252,10 @@ fn tables(folder: &str, table: &str, wrong: &mut Vec<String>) -> anyhow::Result<
         return Ok(());
     };
     for entry in std::fs::read_dir(&path)?.flatten() {
-        let name = entry.file_name().to_string_lossy().trim_end_matches(".rs").to_owned();
-        if name != "mod" && !rows.contains(&format!("{name}::")) {
-            wrong.push(format!("{folder}/{name}.rs: no row in {table}"));
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_missing = |part: &&str| *part != "mod" && !rows.contains(&format!("{part}::"));
+        if name.strip_suffix(".rs").filter(is_missing).is_some() {
+            wrong.push(format!("{folder}/{name}: no row in {table}"));
         }
     }
     Ok(())
