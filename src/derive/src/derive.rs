@@ -127,13 +127,12 @@ fn document(manifest: &Manifest, env: &[&str]) -> PodDocument {
     if pod_ips.is_empty() {
         pod_ips.extend(status.pod_ip.clone());
     }
-    let ready = status.conditions.iter().find(|condition| condition.kind == "Ready");
     PodDocument {
         schema: SCHEMA,
         metadata: Metadata {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
-            uid: meta.uid.clone().filter(|uid| !uid.is_empty()),
+            uid: manifest.uid().map(str::to_owned),
             labels: meta.labels.clone(),
             annotations: annotations.map(|(key, value)| (key.clone(), value.clone())).collect(),
             deletion_timestamp: meta.deletion_timestamp.clone(),
@@ -147,7 +146,7 @@ fn document(manifest: &Manifest, env: &[&str]) -> PodDocument {
         status: Status {
             pod_ip: status.pod_ip.clone().or_else(|| pod_ips.first().cloned()),
             pod_ips,
-            ready: ready.map(|condition| condition.status == "True"),
+            ready: manifest.ready(),
         },
         features: BTreeMap::new(),
     }

@@ -46,6 +46,26 @@ impl Manifest {
         Ok(pods)
     }
 
+    /// `metadata.uid`.
+    pub fn uid(&self) -> Option<&str> {
+        self.metadata.uid.as_deref().filter(|uid| !uid.is_empty())
+    }
+
+    /// `status.podIP`.
+    pub fn pod_ip(&self) -> Option<&str> {
+        self.status.pod_ip.as_deref()
+    }
+
+    /// The Ready condition.
+    pub fn ready(&self) -> Option<bool> {
+        let ready = self
+            .status
+            .conditions
+            .iter()
+            .find(|condition| condition.kind == "Ready")?;
+        Some(ready.status == "True")
+    }
+
     /// Says that the Pod has this address, as the kubelet would.
     pub fn set_pod_ip(&mut self, ip: &str) {
         self.status.pod_ip = Some(ip.to_owned());

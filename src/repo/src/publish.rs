@@ -1,0 +1,186 @@
+//! `publish-pod`: derives the codebase of each Pod in a manifest and puts it into a Repo, as the controller will. The first
+//! publish creates and commits; everything later changes `pod.json` alone, which is published in place: the scripts of /base
+//! watch it and choose features by it, so that neither readiness nor a new label reloads a worker.
+
+use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, bail};
+use ballast_derive::{Derived, Manifest, Settings, codebase_name, derive};
+use ballast_repo_client::pod::{POD_PATH, PodDocument};
+use ballast_repo_client::{Options, Upload, Writer};
+
+use crate::config::PublishPod;
+
+/// Version of the first commit; later ones come from the base only.
+const FIRST_VERSION: &str = "1";
+
+/// Publishes; prints a line for each Pod.
+pub(crate) async fn run(config: &PublishPod) -> anyhow::Result<()> {
+    let read =
+        |path: &std::path::Path| std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()));
+    let settings = match &config.settings {
+        Some(path) => Settings::from_yaml(&read(path)?).with_context(|| path.display().to_string())?,
+        None => Settings::default(),
+    };
+    let text = read(&config.manifest)?;
+    let pods = Manifest::all_from_yaml(&text).with_context(|| config.manifest.display().to_string())?;
+    let ca_pem = config
+        .ca
+        .as_ref()
+        .map(|path| read(path).map(String::into_bytes))
+        .transpose()?;
+    let options = Options {
+        ca_pem,
+        token: config.token.clone(),
+        ..Options::default()
+    };
+    let writer = Writer::new(&config.repo, &options)?;
+    for mut pod in pods {
+        let done = publish(&writer, config, &settings, &mut pod).await?;
+        writeln!(std::io::stdout(), "{done}")?;
+    }
+    Ok(())
+}
+
+async fn publish(
+    writer: &Writer,
+    config: &PublishPod,
+    settings: &Settings,
+    pod: &mut Manifest,
+) -> anyhow::Result<String> {
+    let name = codebase_name(pod)?;
+    if config.is_delete {
+        let was_there = writer.delete(&name).await?;
+        return Ok(format!(
+            "{name}: {}",
+            if was_there { "deleted" } else { "there was none" }
+        ));
+    }
+    let published = writer
+        .read(&name, POD_PATH)
+        .await?
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    observe(config, pod, published.as_deref());
+    let Some(derived) = derive(pod, settings)? else {
+        return Ok(match published.is_some() && writer.delete(&name).await? {
+            true => format!("{name}: deleted, for no label asks for it any more"),
+            false => format!("{name}: nothing to publish, for no label asks for it"),
+        });
+    };
+    for warning in &derived.warnings {
+        tracing::warn!(codebase = name, "{warning}");
+    }
+    put(writer, &derived, published.as_deref()).await
+}
+
+/// Adds what is known of the Pod beside its manifest: by flags, or from the publish before (addresses and readiness of the
+/// same Pod stay until told otherwise).
+fn observe(config: &PublishPod, pod: &mut Manifest, published: Option<&str>) {
+    let before: Option<PodDocument> = published.and_then(|text| serde_json::from_str(text).ok());
+    let before = before.filter(|before| pod.uid().is_none_or(|uid| before.metadata.uid.as_deref() == Some(uid)));
+    let status = before.map(|before| before.status).unwrap_or_default();
+    if let Some(ip) = config
+        .pod_ip
+        .as_deref()
+        .or(status.pod_ip.as_deref().filter(|_| pod.pod_ip().is_none()))
+    {
+        pod.set_pod_ip(ip);
+    }
+    if let Some(ready) = config.ready.or(status.ready.filter(|_| pod.ready().is_none())) {
+        pod.set_ready(ready);
+    }
+    if config.is_deleting {
+        pod.set_deleting(&now());
+    }
+}
+
+async fn put(writer: &Writer, derived: &Derived, published: Option<&str>) -> anyhow::Result<String> {
+    let name = &derived.name;
+    let info = match writer.info(name).await? {
+        Some(info) => info,
+        None => {
+            let created = writer.create(name, Some(derived.base)).await;
+            created.with_context(|| format!("create {name} (it derives from {})", derived.base))?;
+            writer
+                .info(name)
+                .await?
+                .with_context(|| format!("{name} was deleted while it was being created"))?
+        }
+    };
+    if info.base.as_deref() != Some(derived.base) {
+        bail!(
+            "{name} derives from {:?}, not from {}; remove it with --delete first",
+            info.base,
+            derived.base
+        );
+    }
+    // A publish that broke off before its commit is taken up again.
+    let is_committed = derived.files.keys().all(|path| info.files.contains(path));
+    let is_same = derived.files.get(POD_PATH).map(String::as_str) == published && info.edit_files.is_empty();
+    if is_committed && is_same {
+        return Ok(format!("{name}: unchanged"));
+    }
+    for (path, content) in &derived.files {
+        let file = Upload {
+            path: path.clone(),
+            content: content.clone().into(),
+        };
+        writer.upload(name, &file).await?;
+    }
+    if is_committed {
+        writer.publish(name).await?;
+        return Ok(format!("{name}: published in place"));
+    }
+    writer.commit(name, FIRST_VERSION).await?;
+    Ok(format!("{name}: created, version {FIRST_VERSION}"))
+}
+
+/// The time in RFC 3339, as the API server writes it.
+fn now() -> String {
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |now| now.as_secs());
+    rfc3339(seconds)
+}
+
+/// Days to a date by the proleptic Gregorian calendar; the year begins in March, so that the leap day comes last.
+fn rfc3339(unix_seconds: u64) -> String {
+    let (days, second) = (unix_seconds / 86_400, unix_seconds % 86_400);
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 {
+        march_month + 3
+    } else {
+        march_month - 9
+    };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z",
+        second % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        let rows = [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_234_567_890, "2009-02-13T23:31:30Z"),
+            (4_107_542_399, "2100-02-28T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ];
+        for (seconds, wanted) in rows {
+            assert_eq!(rfc3339(seconds), wanted);
+        }
+    }
+}
