@@ -1,0 +1,35 @@
+// What is known of this Pod, and the settings that nobody gave. Evaluates to { pod, registry }.
+((
+  path = 'config/pod.json',
+
+  // Settings of every registry; each can be set in features.registry of pod.json.
+  defaults = {
+    type: 'eureka',
+    servers: [],
+    heartbeatSeconds: 10,   // Eureka's own default is 30: a dead Pod is out of sight three times sooner
+    leaseSeconds: 30,       // the server drops an instance that has been silent for (up to twice) that long
+    timeoutSeconds: 3,      // for one request to one server
+    drainSeconds: 2,        // between OUT_OF_SERVICE and leaving: callers refresh their lists
+    backoffSeconds: 20,     // longest pause between attempts while no server answers
+    checkSeconds: 1,        // TCP check of a port without a readinessProbe
+  },
+
+  decode = data => data ? JSON.decode(data) : null,
+
+  // The document as it is now: it changes in place when the Pod does.
+  pod = () => (
+    (
+      given = decode(pipy.load(path)) || {},
+    ) => ({
+      metadata: {},
+      features: {},
+      ...given,
+      spec: { containers: [], ...given.spec },
+      status: { podIP: '', ...given.status },
+    })
+  )(),
+) => ({
+  path,
+  pod,
+  registry: pod => ({ ...defaults, ...(pod.features.registry || {}) }),
+}))()

@@ -1,0 +1,115 @@
+// One instance of the app in one registry: registers, keeps its lease, follows its status, leaves. It has one timer for
+// life; whatever happens (404, a changed status, all servers down) moves that timer and never adds another.
+((
+  jitter = seconds => seconds * (0.9 + 0.2 * Math.random()),
+  text = error => error?.message || error?.head?.statusText || String(error),
+) => (self, cfg, registry) => (
+  (
+    state = {
+      wanted: null,       // status that the registry should show; 'GONE': none
+      shown: null,        // status that it was told last, null while not registered
+      everUp: false,
+      failures: 0,
+      running: false,
+      again: false,
+      timer: null,
+      left: null,         // resolves when the instance has been deregistered
+    },
+
+    log = (...words) => console.info('[registry]', self.id, ...words),
+
+    register = () => (
+      (status = state.wanted) => registry.register({ ...self, status }, cfg).then(
+        () => (
+          log(state.shown ? `${state.shown} → ${status}` : `registered as ${status}`),
+          state.shown = status
+        )
+      )
+    )(),
+
+    beat = () => registry.heartbeat({ ...self, status: state.shown }, cfg).then(
+      known => known || (
+        log('not known to the registry any more: registering again'),
+        state.shown = null,
+        register()
+      )
+    ),
+
+    deregister = () => registry.deregister(self, cfg).then(
+      () => (log('deregistered'), state.shown = null)
+    ),
+
+    step = () => (
+      state.wanted === 'GONE' ? (state.shown ? deregister() : Promise.resolve()) :
+      state.wanted === state.shown ? beat() :
+      register()
+    ),
+
+    isDone = () => state.wanted === 'GONE' && !state.shown,
+
+    pause = () => (
+      state.failures > 0 ? Math.min(cfg.backoffSeconds, 0.5 * Math.pow(2, Math.min(state.failures, 10))) :
+      cfg.heartbeatSeconds
+    ),
+
+    schedule = () => (
+      state.timer && state.timer.cancel(),
+      state.timer = new Timeout(jitter(pause())),
+      state.timer.wait().then(run, () => undefined)
+    ),
+
+    // One request at a time; what is wanted meanwhile is done right after.
+    run = () => (
+      state.running ? (state.again = true) : (
+        state.running = true,
+        state.again = false,
+        state.timer && state.timer.cancel(),
+        state.timer = null,
+        step().then(
+          () => (state.failures = 0),
+          error => (
+            state.failures++,
+            (state.failures === 1 || state.failures % 10 === 0) && log('failed', state.failures, 'times:', text(error))
+          )
+        ).then(
+          () => (
+            state.running = false,
+            isDone() ? (state.left && state.left()) :
+            state.again && state.failures === 0 ? run() :
+            schedule()
+          )
+        )
+      ),
+      undefined
+    ),
+
+    want = status => (
+      state.wanted !== 'GONE' && state.wanted !== status && (
+        state.wanted = status,
+        status === 'UP' && (state.everUp = true),
+        run()
+      )
+    ),
+
+    // Resolves when gone, or when nobody can be told in time: the lease runs out by itself then.
+    gone = () => new Promise(
+      resolve => (
+        state.left = resolve,
+        new Timeout(cfg.timeoutSeconds).wait().then(resolve),
+        want('GONE'),
+        isDone() && !state.running && resolve()
+      )
+    ),
+  ) => ({
+    self,
+    seen: () => state.everUp,
+    status: status => state.leaving || want(status),
+    leave: seconds => (
+      state.leaving = true,
+      state.shown && seconds > 0 ? (
+        want('OUT_OF_SERVICE'),
+        new Timeout(seconds).wait().then(gone)
+      ) : gone()
+    ),
+  })
+)())()
