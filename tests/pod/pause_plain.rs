@@ -2,10 +2,10 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use ballast_tests::process::descendants;
+use ballast_tests::process::{descendants, kill_tree};
 use ballast_tests::sandbox::copy;
 use ballast_tests::{Process, TempDir, bin, poll, temp_dir, wait_for};
 use nix::sys::signal::Signal;
@@ -32,9 +32,9 @@ fn the_agent_starts_with_clean_signals_whatever_we_inherited() {
     // Started with CHLD and others ignored, as by a careless parent. `sleep agent` is an error of sleep's: it ends at once,
     // and that must be noticed in spite of the ignored CHLD.
     let folder = folder(Path::new("/bin/sleep"));
-    let mut command = Command::new("sh");
+    let mut command = Command::new("env");
     command
-        .args(["-c", "trap '' HUP CHLD PIPE USR1; exec ./pause"])
+        .args(["--ignore-signal=HUP,CHLD,PIPE,USR1", "./pause"])
         .current_dir(folder.path());
     let mut pause = Process::spawn("pause", &mut command).unwrap();
     pause.wait_output(SOON, "agent exited with 1, next start in 1");
@@ -46,6 +46,9 @@ fn the_agent_starts_with_clean_signals_whatever_we_inherited() {
     // PIPE (bit 12) is ignored by the Rust runtime of the stand-in, 32 and 33 are glibc's own, in every posix_spawn.
     let ignored = u64::from_str_radix(&field(agent, "SigIgn"), 16).unwrap() & !(1 << 12 | 3 << 31);
     assert_eq!(ignored, 0, "{ignored:x}");
+    // TERM and USR2 are blocked by the stand-in itself.
+    let blocked = u64::from_str_radix(&field(agent, "SigBlk"), 16).unwrap() & !(1 << 14 | 1 << 11);
+    assert_eq!(blocked, 0, "{blocked:x}");
     pause.signal(Signal::SIGTERM).unwrap();
     assert_eq!(pause.wait(SOON).and_then(|status| status.code()), Some(0));
 }
@@ -90,19 +93,36 @@ fn what_becomes_of_stderr_is_no_matter() {
             .args(["-c", script])
             .current_dir(folder.path())
             .env("STUB", "heal 0 3");
-        let mut pause = command.stdin(Stdio::null()).stderr(stderr).spawn().unwrap();
-        // It has had something to say about the warning and two agents by the time that the third one stays.
-        agent_of_settled(pause.id());
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pause.id() as i32), Signal::SIGTERM).unwrap();
-        let status = poll(SOON, || pause.try_wait().unwrap());
+        let mut pause = Killed(
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(stderr)
+                .spawn()
+                .unwrap(),
+        );
+        // It has had something to say about the warning and three agents by the time that the fourth one stays.
+        agent_that_stays(pause.0.id());
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pause.0.id() as i32), Signal::SIGTERM).unwrap();
+        let status = poll(SOON, || pause.0.try_wait().unwrap());
         assert_eq!(status.and_then(|status| status.code()), Some(0), "{name}");
     }
     drop(full);
 }
 
+/// A child whose output is not ours to read; killed on drop, with all below it.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        kill_tree(self.0.id());
+        self.0.wait().ok();
+    }
+}
+
 /// The child that is still there after half a second.
 #[track_caller]
-fn agent_of_settled(pause: u32) -> u32 {
+fn agent_that_stays(pause: u32) -> u32 {
     let mut agent = agent_of(pause);
     wait_for(SOON, "an agent that stays", || {
         let before = agent;
