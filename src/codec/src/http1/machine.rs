@@ -2,7 +2,9 @@
 //!
 //! Source: RFC 9112 6.3, 8.
 use super::body::{Body, Step};
+use super::framing::Length;
 use super::gather::Gather;
+use super::parse::Layout;
 use super::{Error, Frame, Limits, Place, Tail};
 use crate::Chunks;
 use bytes::Bytes;
@@ -33,11 +35,18 @@ pub(super) enum After {
     Eof,
 }
 
-/// A head as `Machine::decode` needs it: what is handed out, how its body ends, what comes after.
-pub(super) struct Parsed<H> {
-    pub(super) head: H,
-    pub(super) length: super::framing::Length,
-    pub(super) after: After,
+/// What differs between requests and responses.
+pub(super) trait Side {
+    type Head;
+
+    /// Judges a head's first bytes; `fresh`: it is the connection's first. Yields whether they suffice.
+    fn start(line: &[u8], fresh: bool) -> Result<bool, Error>;
+
+    /// Finds a head's parts at the start of `bytes`. `None`: it is not complete.
+    fn read(bytes: &[u8]) -> Result<Option<Layout>, Error>;
+
+    /// The head, how its body ends, and what comes after.
+    fn build(&mut self, block: Bytes, layout: Layout) -> Result<(Self::Head, Length, After), Error>;
 }
 
 #[derive(Debug)]
@@ -68,14 +77,13 @@ impl Machine {
         *self = Self::new(self.limits.clone());
     }
 
-    /// One step; `start` judges a head's first bytes (told whether it is the connection's first head), `parse` reads a whole block.
-    pub(super) fn decode<H>(
+    /// One step.
+    pub(super) fn decode<S: Side>(
         &mut self,
         input: &mut Chunks,
-        start: impl Fn(&[u8], bool) -> Result<bool, Error>,
-        parse: impl FnOnce(&Bytes) -> Result<Parsed<H>, Error>,
-    ) -> Result<Option<Frame<H>>, Error> {
-        let result = self.step(input, start, parse);
+        side: &mut S,
+    ) -> Result<Option<Frame<S::Head>>, Error> {
+        let result = self.step(input, side);
         if let Err(error) = &result {
             self.state = State::Failed(error.clone());
             // Nothing will be decoded any more: no reason to hold memory.
@@ -84,28 +92,22 @@ impl Machine {
         result
     }
 
-    fn step<H>(
-        &mut self,
-        input: &mut Chunks,
-        start: impl Fn(&[u8], bool) -> Result<bool, Error>,
-        parse: impl FnOnce(&Bytes) -> Result<Parsed<H>, Error>,
-    ) -> Result<Option<Frame<H>>, Error> {
+    fn step<S: Side>(&mut self, input: &mut Chunks, side: &mut S) -> Result<Option<Frame<S::Head>>, Error> {
         loop {
             match &mut self.state {
                 State::Head => {
-                    let fresh = self.fresh;
-                    let Some(block) = self.gather.next(input, &self.limits, true, |line| start(line, fresh))? else {
+                    let Some((block, layout)) = self.take_head::<S>(input)? else {
                         return Ok(None);
                     };
-                    let parsed = parse(&block)?;
-                    self.fresh = false;
                     self.tail = Tail {
                         head_size: block.len(),
                         body_size: 0,
                     };
-                    self.after = parsed.after;
-                    self.state = Body::new(parsed.length).map_or(State::End, State::Body);
-                    return Ok(Some(Frame::Head(parsed.head)));
+                    let (head, length, after) = side.build(block, layout)?;
+                    self.fresh = false;
+                    self.after = after;
+                    self.state = Body::new(length).map_or(State::End, State::Body);
+                    return Ok(Some(Frame::Head(head)));
                 }
                 State::Body(body) => match body.next(input, &mut self.gather, &self.limits)? {
                     Step::Data(data) => {
@@ -128,6 +130,34 @@ impl Machine {
                 State::Paused | State::Eof => return Ok(None),
                 State::Failed(error) => return Err(error.clone()),
             }
+        }
+    }
+
+    /// Takes one head block from `input`, with what was found in it.
+    ///
+    /// The short way takes a head that lies in one chunk and has no fault. All else goes the long way, which alone decides what is an
+    /// error: so the outcome does not depend on how the input is cut.
+    fn take_head<S: Side>(&mut self, input: &mut Chunks) -> Result<Option<(Bytes, Layout)>, Error> {
+        if self.gather.held_len() == 0 {
+            let front = input.front();
+            if S::start(front, self.fresh) == Ok(true)
+                && let Ok(Some(layout)) = S::read(front)
+                && layout.is_strict(front, &self.limits)
+            {
+                return Ok(input.take_front(layout.len()).map(|block| (block, layout)));
+            }
+        }
+        let fresh = self.fresh;
+        let Some(block) = self
+            .gather
+            .next(input, &self.limits, true, |line| S::start(line, fresh))?
+        else {
+            return Ok(None);
+        };
+        match S::read(&block)? {
+            Some(layout) if layout.len() == block.len() => Ok(Some((block, layout))),
+            // The block ends with the first empty line, so the parser sees all of it.
+            _ => Err(Error::StartLine),
         }
     }
 

@@ -4,54 +4,132 @@
 //! Source: RFC 9112 3, 4, 5; pipyjs/http.md 2.
 use super::headers::Field;
 use super::method::common_prefix;
-use super::{Error, Headers, MAX_HEADERS, Method, RequestHead, ResponseHead, Version};
+use super::{Error, Headers, Limits, MAX_HEADERS, Method, RequestHead, ResponseHead, Version};
 use bytes::Bytes;
 use httparse::Header;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
-/// Parses a block that ends with an empty line and has CRLF line ends only.
-/// # Errors
-/// `StartLine`, `Method`, `Version`, `HeaderName`, `HeaderValue`.
-pub(super) fn request(block: &Bytes) -> Result<RequestHead, Error> {
-    let mut lines = [const { MaybeUninit::uninit() }; MAX_HEADERS];
-    let mut parsed = httparse::Request::new(&mut []);
-    let end = parsed
-        .parse_with_uninit_headers(block, &mut lines)
-        .map_err(|error| refine(error, block))?;
-    let (Some(target), Some(version), true) = (parsed.path, parsed.version, end.is_complete()) else {
-        return Err(Error::StartLine);
-    };
-    Ok(RequestHead {
-        method: Method::of_line(block).ok_or(Error::Method)?,
-        target: block.slice_ref(target.as_bytes()),
-        version: version_of(version),
-        headers: headers(block, parsed.headers),
-    })
+/// A head as positions in the bytes that it was read from.
+pub(super) struct Layout {
+    /// Bytes of the head, the empty line included.
+    end: usize,
+    version: Version,
+    /// 0 for requests.
+    status: u16,
+    /// The target, or the reason.
+    text: Range<usize>,
+    fields: Vec<Field>,
 }
 
-/// Parses a block that ends with an empty line and has CRLF line ends only.
+impl Layout {
+    /// Whether every line end is CRLF and every bound is kept, which `Gather` would else find out; `bytes` is what the head was read from.
+    ///
+    /// The parser refuses line feeds anywhere but at line ends, and a line begins with its name: so the two bytes before each name tell.
+    pub(super) fn is_strict(&self, bytes: &[u8], limits: &Limits) -> bool {
+        let ends = self
+            .fields
+            .iter()
+            .map(|field| field.name_at as usize)
+            .chain([self.end.saturating_sub(2)]);
+        let mut line_start = 0;
+        for next in ends {
+            let line_len = next.saturating_sub(line_start + 2);
+            if line_len > limits.max_head_bytes || bytes.get(next.saturating_sub(2)..next) != Some(b"\r\n") {
+                return false;
+            }
+            line_start = next;
+        }
+        bytes.get(line_start..self.end) == Some(b"\r\n")
+            && self.fields.len() <= limits.max_headers
+            && self.end <= limits.max_total_head_bytes
+    }
+
+    /// Bytes of the head, the empty line included.
+    pub(super) fn len(&self) -> usize {
+        self.end
+    }
+
+    /// The head, out of exactly the bytes that it was read from.
+    /// # Errors
+    /// `Method`, if the line does not start with one.
+    pub(super) fn into_request(self, block: Bytes) -> Result<RequestHead, Error> {
+        Ok(RequestHead {
+            method: Method::of_line(&block).ok_or(Error::Method)?,
+            target: block.slice(self.text),
+            version: self.version,
+            headers: Headers::from_block(block, self.fields),
+        })
+    }
+
+    /// The head, out of exactly the bytes that it was read from.
+    pub(super) fn into_response(self, block: Bytes) -> ResponseHead {
+        let reason = match block.get(self.text.clone()) {
+            // The usual one needs no reference count.
+            Some(b"OK") => Bytes::from_static(b"OK"),
+            _ => block.slice(self.text),
+        };
+        ResponseHead {
+            status: self.status,
+            reason,
+            version: self.version,
+            headers: Headers::from_block(block, self.fields),
+        }
+    }
+}
+
+/// Finds the parts of a request head at the start of `bytes`. `None`: it is not complete. Line ends are not judged: see `is_strict`.
 /// # Errors
-/// As `request`. `HTTP/1.1 200` without a second blank is a `StartLine` error.
-pub(super) fn response(block: &Bytes) -> Result<ResponseHead, Error> {
+/// `StartLine`, `Version`, `HeaderName`, `HeaderValue`, `TooManyHeaders`.
+pub(super) fn request(bytes: &[u8]) -> Result<Option<Layout>, Error> {
     let mut lines = [const { MaybeUninit::uninit() }; MAX_HEADERS];
-    let mut parsed = httparse::Response::new(&mut []);
-    let end = httparse::ParserConfig::default()
-        .parse_response_with_uninit_headers(&mut parsed, block, &mut lines)
-        .map_err(|error| refine(error, block))?;
-    let (Some(status), Some(version), true) = (parsed.code, parsed.version, end.is_complete()) else {
+    let mut parsed = httparse::Request::new(&mut []);
+    let status = parsed
+        .parse_with_uninit_headers(bytes, &mut lines)
+        .map_err(|error| refine(error, bytes))?;
+    let httparse::Status::Complete(end) = status else {
+        return Ok(None);
+    };
+    let (Some(target), Some(version)) = (parsed.path, parsed.version) else {
         return Err(Error::StartLine);
     };
-    if status < 100 || block.get(12) != Some(&b' ') {
+    let target_at = position(bytes, target.as_bytes());
+    Ok(Some(Layout {
+        end,
+        version: version_of(version),
+        status: 0,
+        text: target_at..target_at + target.len(),
+        fields: fields(bytes, parsed.headers),
+    }))
+}
+
+/// Finds the parts of a response head at the start of `bytes`, as `request` does.
+/// # Errors
+/// As `request`. `HTTP/1.1 200` without a second blank is a `StartLine` error.
+pub(super) fn response(bytes: &[u8]) -> Result<Option<Layout>, Error> {
+    let mut lines = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+    let mut parsed = httparse::Response::new(&mut []);
+    let status = httparse::ParserConfig::default()
+        .parse_response_with_uninit_headers(&mut parsed, bytes, &mut lines)
+        .map_err(|error| refine(error, bytes))?;
+    let httparse::Status::Complete(end) = status else {
+        return Ok(None);
+    };
+    let (Some(code), Some(version)) = (parsed.code, parsed.version) else {
+        return Err(Error::StartLine);
+    };
+    if code < 100 || bytes.get(12) != Some(&b' ') {
         return Err(Error::StartLine);
     }
-    // `httparse` blanks a reason with obs-text; the bytes of the line are the truth.
-    let line_end = memchr::memchr(b'\r', block).unwrap_or(block.len());
-    Ok(ResponseHead {
-        status,
-        reason: block.slice(13.min(line_end)..line_end),
+    // `httparse` blanks a reason with obs-text; the bytes of the line are the truth. The blank at 12 is before the line's end.
+    let line_end = memchr::memchr(b'\r', bytes).map_or(end, |at| at.clamp(13, end));
+    Ok(Some(Layout {
+        end,
         version: version_of(version),
-        headers: headers(block, parsed.headers),
-    })
+        status: code,
+        text: 13..line_end,
+        fields: fields(bytes, parsed.headers),
+    }))
 }
 
 /// Checks a trailer block: header lines and an empty line.
@@ -88,19 +166,24 @@ fn version_of(minor: u8) -> Version {
     if minor == 0 { Version::Http10 } else { Version::Http11 }
 }
 
-/// The parser's slices as positions in `block`: it yields slices of it only.
-fn headers(block: &Bytes, parsed: &[Header<'_>]) -> Headers {
-    let base = block.as_ptr().addr();
-    // Limits::clamped keeps a block far below 4 GiB.
-    let at = |part: &[u8]| part.as_ptr().addr().wrapping_sub(base) as u32;
-    let fields = parsed.iter().map(|line| Field {
-        name_at: at(line.name.as_bytes()),
+/// Where `part`, a slice of `bytes`, begins in it. The parser yields no other slices but empty ones, whose place does not matter.
+fn position(bytes: &[u8], part: &[u8]) -> usize {
+    if part.is_empty() {
+        0
+    } else {
+        part.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr())
+    }
+}
+
+fn fields(bytes: &[u8], parsed: &[Header<'_>]) -> Vec<Field> {
+    // Limits::clamped keeps an accepted head far below 4 GiB: a position that is cut off here belongs to one that is refused.
+    let field = |line: &Header<'_>| Field {
+        name_at: position(bytes, line.name.as_bytes()) as u32,
         name_len: line.name.len() as u32,
-        // An empty value may be any empty slice; its place must still be inside.
-        value_at: if line.value.is_empty() { 0 } else { at(line.value) },
+        value_at: position(bytes, line.value) as u32,
         value_len: line.value.len() as u32,
-    });
-    Headers::from_block(block.clone(), fields.collect())
+    };
+    parsed.iter().map(field).collect()
 }
 
 fn refine(error: httparse::Error, block: &[u8]) -> Error {

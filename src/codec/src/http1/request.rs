@@ -1,10 +1,13 @@
 //! Requests out of bytes: the server's side.
 //!
 //! Source: RFC 9112 3, 6.3, 9.2, 9.3; pipyjs/http.md sections 2 and 4.
-use super::machine::{After, Machine, Parsed};
+use super::framing::Length;
+use super::machine::{After, Machine, Side};
 use super::method::check_request_start;
+use super::parse::Layout;
 use super::{Error, Frame, Limits, RequestHead, framing, parse};
 use crate::Chunks;
+use bytes::Bytes;
 
 /// Decodes the requests of one connection, pipelined ones too.
 ///
@@ -27,12 +30,7 @@ impl RequestDecoder {
     /// # Errors
     /// See `Error`; the same error again on every later call. `Http2Preface` leaves the preface in `input`.
     pub fn decode(&mut self, input: &mut Chunks) -> Result<Option<Frame<RequestHead>>, Error> {
-        self.machine.decode(input, check_request_start, |block| {
-            let head = parse::request(block)?;
-            let length = framing::of_request(&head)?;
-            let after = if head.may_tunnel() { After::Pause } else { After::Head };
-            Ok(Parsed { head, length, after })
-        })
+        self.machine.decode(input, &mut Requests)
     }
 
     /// The peer has closed, and `decode` has yielded `None`. Never yields a frame for requests but an end that was not fetched.
@@ -70,5 +68,27 @@ impl RequestDecoder {
     /// Whether it stands between two messages, with no byte of the next one taken.
     pub fn is_idle(&self) -> bool {
         self.machine.is_idle()
+    }
+}
+
+/// The requests' side of the machine.
+struct Requests;
+
+impl Side for Requests {
+    type Head = RequestHead;
+
+    fn start(line: &[u8], fresh: bool) -> Result<bool, Error> {
+        check_request_start(line, fresh)
+    }
+
+    fn read(bytes: &[u8]) -> Result<Option<Layout>, Error> {
+        parse::request(bytes)
+    }
+
+    fn build(&mut self, block: Bytes, layout: Layout) -> Result<(RequestHead, Length, After), Error> {
+        let head = layout.into_request(block)?;
+        let length = framing::of_request(&head)?;
+        let after = if head.may_tunnel() { After::Pause } else { After::Head };
+        Ok((head, length, after))
     }
 }

@@ -1,9 +1,12 @@
 //! Responses out of bytes: the client's side.
 //!
 //! Source: RFC 9112 4, 6.3, 9.2; RFC 9110 15; pipyjs/http.md sections 2 and 5.
-use super::machine::{After, Machine, Parsed};
+use super::framing::Length;
+use super::machine::{After, Machine, Side};
+use super::parse::Layout;
 use super::{Error, Frame, Limits, Method, ResponseHead, framing, parse};
 use crate::Chunks;
+use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// What kind of request a response answers, as far as its framing depends on it.
@@ -61,24 +64,10 @@ impl ResponseDecoder {
     /// # Errors
     /// See `Error`; the same error again on every later call. A proxy answers 502.
     pub fn decode(&mut self, input: &mut Chunks) -> Result<Option<Frame<ResponseHead>>, Error> {
-        let expected = &mut self.expected;
         self.machine.decode(
             input,
-            |line, _| parse::check_response_start(line),
-            |block| {
-                let head = parse::response(block)?;
-                let to = expected.front().copied().unwrap_or(Expect::Other);
-                let length = framing::of_response(&head, to)?;
-                let tunnels = head.is_upgrade() || (to == Expect::Connect && (200..300).contains(&head.status));
-                if !head.is_interim() {
-                    expected.pop_front();
-                }
-                let after = match (tunnels, length) {
-                    (true, _) => After::Raw,
-                    (false, framing::Length::UntilEof) => After::Eof,
-                    (false, _) => After::Head,
-                };
-                Ok(Parsed { head, length, after })
+            &mut Responses {
+                expected: &mut self.expected,
             },
         )
     }
@@ -115,5 +104,38 @@ impl ResponseDecoder {
     /// Whether the body being decoded ends with the connection: it cannot be reused.
     pub fn reads_until_eof(&self) -> bool {
         self.machine.reads_until_eof()
+    }
+}
+
+/// The responses' side of the machine.
+struct Responses<'a> {
+    expected: &'a mut VecDeque<Expect>,
+}
+
+impl Side for Responses<'_> {
+    type Head = ResponseHead;
+
+    fn start(line: &[u8], _: bool) -> Result<bool, Error> {
+        parse::check_response_start(line)
+    }
+
+    fn read(bytes: &[u8]) -> Result<Option<Layout>, Error> {
+        parse::response(bytes)
+    }
+
+    fn build(&mut self, block: Bytes, layout: Layout) -> Result<(ResponseHead, Length, After), Error> {
+        let head = layout.into_response(block);
+        let to = self.expected.front().copied().unwrap_or(Expect::Other);
+        let length = framing::of_response(&head, to)?;
+        let tunnels = head.is_upgrade() || (to == Expect::Connect && (200..300).contains(&head.status));
+        if !head.is_interim() {
+            self.expected.pop_front();
+        }
+        let after = match (tunnels, length) {
+            (true, _) => After::Raw,
+            (false, Length::UntilEof) => After::Eof,
+            (false, _) => After::Head,
+        };
+        Ok((head, length, after))
     }
 }
