@@ -28,8 +28,8 @@ pub(crate) fn watch() {
     signals.thread_block().expect("the mask is a valid one");
     set_child_subreaper(true).expect("Linux has had it since 3.4");
     std::thread::spawn(move || {
-        let signal = signals.wait();
-        crate::console::plain(&format!("stopped by {signal:?}: ending all that was started"));
+        let signal = signals.wait().map_or("an unknown signal", Signal::as_str);
+        crate::console::plain(&format!("stopped by {signal}: ending all that was started"));
         sweep();
         std::process::exit(1);
     });
