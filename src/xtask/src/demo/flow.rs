@@ -196,7 +196,7 @@ impl Story<'_> {
         self.report.add(proof);
         self.machine.run(
             "podman pod rm",
-            &mut self.machine.podman(&["pod", "rm", "--force", &pod.name]),
+            &mut self.machine.podman(&["pod", "rm", "--force", "--time", "0", &pod.name]),
         )?;
         self.servers.publish(self.machine, pod, &["--delete"])
     }

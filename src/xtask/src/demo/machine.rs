@@ -125,6 +125,11 @@ impl Machine {
     pub(super) fn start_pod(&self, pod: &Manifest) -> anyhow::Result<Instant> {
         let name = pod.name.as_str();
         let (infra, image) = (format!("{name}-infra"), images::reference("pod"));
+        let share = if pod.is_sharing_processes {
+            "net,ipc,uts,pid"
+        } else {
+            "net,ipc,uts"
+        };
         let create = [
             "pod",
             "create",
@@ -135,7 +140,7 @@ impl Machine {
             "--network",
             "pods",
             "--share",
-            "net,ipc,uts,pid",
+            share,
         ];
         let mut create = self.podman(&create);
         create.args([

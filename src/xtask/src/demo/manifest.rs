@@ -13,6 +13,8 @@ pub(super) struct Manifest {
     pub(super) name: String,
     /// Label `app`, which names the service.
     pub(super) app: String,
+    /// Do all containers see each other's processes (and PID 1 reap their orphans)?
+    pub(super) is_sharing_processes: bool,
     /// Name and image of each container.
     pub(super) containers: Vec<(String, String)>,
 }
@@ -47,6 +49,10 @@ impl Manifest {
             file: file.to_owned(),
             name: word(&pod, "/metadata/name")?,
             app: word(&pod, "/metadata/labels/app")?,
+            is_sharing_processes: pod
+                .pointer("/spec/shareProcessNamespace")
+                .and_then(Value::as_bool)
+                .unwrap_or(false),
             containers: containers.collect::<anyhow::Result<_>>()?,
         })
     }
@@ -61,6 +67,7 @@ mod tests {
         let text = "metadata: {name: a, labels: {app: b}}\nspec: {containers: [{name: c, image: d}]}\n";
         let pod = Manifest::parse(Path::new("x"), text).unwrap();
         assert_eq!((pod.name.as_str(), pod.app.as_str()), ("a", "b"));
+        assert!(!pod.is_sharing_processes, "as in Kubernetes, only when asked for");
         assert_eq!(pod.containers, [("c".to_owned(), "d".to_owned())]);
         let error = Manifest::parse(Path::new("x"), &text.replace("name: a, ", "")).unwrap_err();
         assert!(error.to_string().contains("/metadata/name"));
