@@ -1,11 +1,15 @@
-// Label infra.flomesh.io/proxy: an HTTP proxy in front of the app. Settings: { listen: 15080, target: 8080 } or a list
-// of such in `ports`; `target` is a port of the Pod, or an address.
+// Label infra.flomesh.io/proxy: an HTTP proxy in front of each port that the Pod's manifest names (by label or probe).
+// The one for port 8080 listens on 18080; settings: { offset: 10000, target: '127.0.0.1' }.
 ((
-  { proxy } = pipy.solve('base/config.js').pod().features,
+  config = pipy.solve('base/config.js'),
+  number = pipy.solve('lib/port.js'),
 
-  address = target => String(target).indexOf(':') < 0 ? `127.0.0.1:${target}` : target,
+  pod = config.pod(),
+  { ports, offset, target } = pod.features.proxy,
+  to = offset || 10000,
 ) => ({
-  listeners: (proxy.ports || [proxy])
-    .filter(({ listen, target }) => listen && target)
-    .map(({ listen, target }) => ({ port: listen, target: address(target) })),
+  listeners: (ports || [])
+    .map(port => number(pod, port))
+    .filter(port => port && port + to < 65536)
+    .map(port => ({ port: port + to, target: `${target || '127.0.0.1'}:${port}` })),
 }))()

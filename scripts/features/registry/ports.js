@@ -3,9 +3,7 @@
 ((
   apps = pod => pod.spec.containers.filter(container => container.kind !== 'sidecar'),
   declared = pod => apps(pod).flatMap(container => container.ports || []),
-
-  named = (pod, name) => declared(pod).find(port => port.name === String(name))?.containerPort,
-  number = (pod, port) => Number.isNaN(Number.parseInt(port)) ? named(pod, port) : Number.parseInt(port),
+  number = pipy.solve('lib/port.js'),
 
   action = probe => probe && (probe.httpGet || probe.tcpSocket || probe.grpc),
   // A port's name means a port of the probe's own container.

@@ -1,0 +1,29 @@
+//! The figures that the project answers for, each beside its peer in the same run. `cargo xtask bench` runs this.
+//! Not for: pass or fail of behaviour (the tests do that), though a figure beyond its budget ends the run with status 1.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "the table is what this program is for")]
+
+mod memory;
+mod proxy;
+mod table;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // `cargo bench` passes its own flags; words among them choose tables: `cargo xtask bench`, or -- memory.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
+    let mut missed = 0;
+    if wanted("memory") {
+        missed += memory::run().print();
+    }
+    if wanted("proxy") {
+        missed += proxy::run().print();
+    }
+    if missed > 0 {
+        println!("{missed} figures are beyond their budget");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
