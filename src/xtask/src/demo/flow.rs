@@ -21,6 +21,8 @@ const PERIOD: f64 = 1.0;
 const FAILURES: f64 = 2.0;
 /// `BALLAST_DRAIN`: how long an instance stays OUT_OF_SERVICE before it is deregistered.
 const DRAIN: f64 = 5.0;
+/// `heartbeatSeconds` of settings.yaml.
+const HEARTBEAT: f64 = 5.0;
 /// How often the Spring Cloud client fetches the registry, and the time its call takes.
 const FETCH: f64 = 2.0;
 
@@ -180,8 +182,27 @@ impl Story<'_> {
             seconds,
             bound: Some(REACTION),
         });
-        let proof = self.status("still-up", "agent killed → still UP in Eureka", pod, "UP", change, None);
-        self.report.add(proof);
+        let renewed = self
+            .machine
+            .netns()
+            .run(|| servers::instance(&pod.app))
+            .flatten()
+            .map(|instance| instance.renewed);
+        // Every look has to find it UP, until one finds that the new agent has been heard of.
+        let seen = self.machine.watch(change, PATIENCE, || {
+            let now = servers::instance(&pod.app)?;
+            let is_up = now.as_ref().is_some_and(|instance| instance.status == "UP");
+            let is_heard = now.map(|instance| instance.renewed) != renewed;
+            (!is_up || is_heard).then_some(is_up)
+        });
+        let what = format!("{}: new agent is heard of, UP all the time", pod.name);
+        let seconds = seen.filter(|(is_up, _)| *is_up).map(|(_, seconds)| seconds);
+        self.report.add(Proof {
+            key: "still-up",
+            what,
+            seconds,
+            bound: Some(HEARTBEAT + REACTION),
+        });
         Ok(())
     }
 

@@ -84,9 +84,22 @@ impl Servers {
     }
 }
 
-/// Status of the only instance of `app` as Eureka tells it: `UP`, `DOWN` and so on; `None` when there is no instance.
-/// Call it from inside.
+/// The only instance of a service as Eureka tells it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Instance {
+    /// `UP`, `DOWN` and so on.
+    pub(super) status: String,
+    /// When it was last heard of, in milliseconds of the server's clock.
+    pub(super) renewed: u64,
+}
+
+/// Status of the only instance of `app`; `gone` when there is none, `None` when Eureka does not say. Call it from inside.
 pub(super) fn status(app: &str) -> Option<String> {
+    Some(instance(app)?.map_or_else(|| "gone".to_owned(), |instance| instance.status))
+}
+
+/// The only instance of `app`, if there is one; `None` when Eureka does not say. Call it from inside.
+pub(super) fn instance(app: &str) -> Option<Option<Instance>> {
     let url = format!("http://127.0.0.1:{EUREKA_PORT}/eureka/apps/{}", app.to_uppercase());
     let answer = Request::new("GET", &url)
         .header("Accept", "application/json")
@@ -94,12 +107,15 @@ pub(super) fn status(app: &str) -> Option<String> {
         .send()
         .ok()?;
     if answer.status != 200 {
-        return (answer.status == 404).then(|| "gone".to_owned());
+        return (answer.status == 404).then_some(None);
     }
     let body: Value = serde_json::from_slice(&answer.body).ok()?;
-    body.pointer("/application/instance/0/status")?
-        .as_str()
-        .map(ToOwned::to_owned)
+    let first = body.pointer("/application/instance/0")?;
+    let status = first.get("status")?.as_str()?.to_owned();
+    Some(Some(Instance {
+        status,
+        renewed: first.pointer("/leaseInfo/lastRenewalTimestamp")?.as_u64()?,
+    }))
 }
 
 /// All of `/eureka/apps`: application, status, address, instance id, a line each. Call it from inside.
