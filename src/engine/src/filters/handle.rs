@@ -80,26 +80,19 @@ impl Handle {
         cx.settle(out, &promise, 0)?;
         Ok(false)
     }
-
-    fn hold(&mut self, event: Event, out: &mut Out<'_>) {
-        if let Err(error) = self.held.push(event) {
-            self.held.clear();
-            out.emit(error.into());
-        }
-    }
 }
 
 impl Filter for Handle {
     fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
         if self.waiting {
-            return self.hold(event, out);
+            return out.hold(&mut self.held, event);
         }
         if self.wants(&event) {
             match self.observe(cx, &event, out) {
                 Ok(true) => {}
                 Ok(false) => {
                     self.waiting = true;
-                    return self.hold(event, out);
+                    return out.hold(&mut self.held, event);
                 }
                 Err(reason) => return out.end(reason),
             }

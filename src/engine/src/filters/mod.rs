@@ -1,25 +1,36 @@
 //! The table of filters: the one list that the front ends, the reference page, the graph and the tests are made from.
 //! One file a filter, or a family whose members differ in one value; see pipeline/filter.rs for the shape.
 
+mod branch;
+mod chain;
 mod handle;
+mod link;
 mod replace;
+mod use_module;
 
 use crate::pipeline::Spec;
 
 /// All filters, sorted by name.
 pub(crate) static FILTERS: &[&Spec] = &[
+    &branch::BRANCH,
+    &branch::BRANCH_MESSAGE,
+    &branch::BRANCH_MESSAGE_START,
+    &chain::CHAIN,
     &handle::HANDLE,
     &handle::HANDLE_DATA,
     &handle::HANDLE_MESSAGE_END,
     &handle::HANDLE_MESSAGE_START,
     &handle::HANDLE_STREAM_END,
     &handle::HANDLE_STREAM_START,
+    &link::LINK,
+    &link::LINK_ASYNC,
     &replace::REPLACE,
     &replace::REPLACE_DATA,
     &replace::REPLACE_MESSAGE_END,
     &replace::REPLACE_MESSAGE_START,
     &replace::REPLACE_STREAM_END,
     &replace::REPLACE_STREAM_START,
+    &use_module::USE,
 ];
 
 /// Old spellings (pipyjs/filters.md section 11): (alias, name), sorted.

@@ -129,11 +129,7 @@ impl Replace {
 impl Filter for Replace {
     fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
         if self.waiting {
-            if let Err(error) = self.held.push(event) {
-                self.held.clear();
-                out.emit(error.into());
-            }
-            return;
+            return out.hold(&mut self.held, event);
         }
         if !self.wants(&event) {
             return out.emit(event);

@@ -15,7 +15,7 @@ mod throw;
 mod vars;
 
 pub(crate) use callback::Callback;
-pub(crate) use convert::{events_of, is_nullish, to_js, value_to_data, value_to_text};
+pub(crate) use convert::{events_of, is_nullish, message_of, message_value, to_js, value_to_data, value_to_text};
 pub(crate) use data::{JsData, truthy};
 pub(crate) use events::{JsMessage, JsMessageEnd, JsMessageStart, JsStreamEnd};
 pub(crate) use format::format_line;

@@ -80,6 +80,8 @@ pub(crate) struct Build<'a, 'js> {
     pub args: Vec<Value<'js>>,
     /// The module whose script is being loaded.
     pub module: Rc<Module>,
+    /// Whether loading fails when no sub-pipeline is given; from the Spec, for `build` to decide otherwise.
+    pub needs_sub: bool,
     /// The sub-pipeline, filled in by `.to` or the name; resolved before anything runs.
     pub sub: Sub,
     /// Runs a builder function `$ => $...` on a new layout.
@@ -151,6 +153,14 @@ impl Out<'_> {
     /// Outputs the end of the stream.
     pub(crate) fn end(&mut self, reason: Reason) {
         self.emit(Event::StreamEnd(reason));
+    }
+
+    /// Keeps an event in `held`; more than it takes ends the stream with BufferOverflow.
+    pub(crate) fn hold(&mut self, held: &mut super::Hold, event: Event) {
+        if let Err(error) = held.push(event) {
+            held.clear();
+            self.emit(error.into());
+        }
     }
 
     /// Gives an event to a sub-pipeline.

@@ -19,11 +19,15 @@ pub(crate) struct Instance {
     pub(super) state: Cell<State>,
     pub(super) held: RefCell<super::Hold>,
     pub(super) output: Output,
-    pub(super) output_ended: Cell<bool>,
+    /// Per filter, and last for the output: a StreamEnd has entered it, so nothing follows.
+    pub(super) closed: Box<[Cell<bool>]>,
     pub(super) chain: Option<Rc<Chain>>,
     pub(super) depth: usize,
-    pub(super) on_result: RefCell<Option<Box<dyn FnOnce(&mut Cx<'_>, Option<Saved>)>>>,
+    pub(super) on_result: RefCell<Option<OnResult>>,
 }
+
+/// Takes the result of `onEnd`.
+type OnResult = Box<dyn FnOnce(&mut Cx<'_>, Option<Saved>)>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -93,11 +97,11 @@ impl Instance {
             context,
             realm: realm.clone(),
             len: filters.len(),
+            closed: vec![Cell::new(false); filters.len() + 1].into_boxed_slice(),
             filters: RefCell::new(filters),
             state: Cell::new(State::Running),
             held: RefCell::default(),
             output,
-            output_ended: Cell::new(false),
             chain,
             depth,
             on_result: RefCell::new(None),
@@ -112,6 +116,14 @@ impl Instance {
     /// Calls `done` with the result of `onEnd` when the pipeline has ended.
     pub(crate) fn on_result(&self, done: impl FnOnce(&mut Cx<'_>, Option<Saved>) + 'static) {
         *self.on_result.borrow_mut() = Some(Box::new(done));
+    }
+
+    /// Whether `event` may enter filter `index`: nothing follows a StreamEnd, whichever filter behaves badly.
+    pub(super) fn admits(&self, index: usize, event: &Event) -> bool {
+        let Some(closed) = self.closed.get(index.min(self.len)) else {
+            return false;
+        };
+        !closed.replace(closed.get() || matches!(event, Event::StreamEnd(_)))
     }
 
     /// True once it has been told to end.

@@ -10,6 +10,9 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// Filter instances of one pipeline; a slot is empty while its filter runs.
+type FilterSet = Vec<Option<Box<dyn Filter>>>;
+
 /// An ordered list of filters with an optional start and end.
 pub(crate) struct Layout {
     /// Name for logs and the graph.
@@ -22,7 +25,7 @@ pub(crate) struct Layout {
     pub on_end: RefCell<Option<Callback>>,
     /// The filters.
     pub filters: RefCell<Vec<FilterDef>>,
-    pool: RefCell<Vec<Vec<Option<Box<dyn Filter>>>>>,
+    pool: RefCell<Vec<FilterSet>>,
 }
 
 /// First input of a pipeline.
@@ -144,6 +147,7 @@ pub(crate) struct Module {
     /// `pipeline()`, the target of `use(file)` and `chain`.
     pub entrance: RefCell<Option<Rc<Layout>>>,
     waiting: RefCell<Vec<Sub>>,
+    entering: RefCell<Vec<Sub>>,
 }
 
 impl Module {
@@ -155,6 +159,7 @@ impl Module {
             named: RefCell::default(),
             entrance: RefCell::default(),
             waiting: RefCell::default(),
+            entering: RefCell::default(),
         })
     }
 
@@ -168,9 +173,14 @@ impl Module {
         self.waiting.borrow_mut().push(sub);
     }
 
+    /// Makes `sub` the module's entrance when all scripts have run.
+    pub(crate) fn enter_later(&self, sub: Sub) {
+        self.entering.borrow_mut().push(sub);
+    }
+
     /// Resolves all names.
     ///
-    /// # Errors  `pipeline not found with name: X`, or `empty pipeline name`.
+    /// # Errors  `pipeline not found with name: X`, `empty pipeline name`, or `entrance pipeline not found`.
     pub(crate) fn bind(self: &Rc<Self>) -> Result<(), ScriptError> {
         for sub in self.waiting.borrow_mut().drain(..) {
             let name = sub.0.name.borrow().clone();
@@ -182,6 +192,11 @@ impl Module {
                 ScriptError::in_file(&self.path, format!("Error: pipeline not found with name: {name}"))
             })?;
             sub.set(layout);
+        }
+        for sub in self.entering.borrow_mut().drain(..) {
+            let entrance = self.entrance.borrow().clone();
+            let message = "Error: entrance pipeline not found: the module has no pipeline() without a name";
+            sub.set(entrance.ok_or_else(|| ScriptError::in_file(&self.path, message))?);
         }
         Ok(())
     }

@@ -20,4 +20,4 @@ pub(crate) use instance::{Args, Chain, Child, Instance, Output, Port, Sink};
 pub(crate) use layout::{FilterDef, Layout, Module, Modules, OnStart, Sub};
 pub(crate) use realm::{Flush, Realm, Work, realm};
 pub(crate) use tap::{Closed, Tap};
-pub(crate) use task::{Task, spawn};
+pub(crate) use task::{Task, spawn, timer};

@@ -318,6 +318,7 @@ fn step(cx: &mut Cx<'_>, item: Work, work: &mut Vec<Work>) {
                     work.push(Work::Input(instance, 0, error.into()));
                 }
             }
+            _ if !instance.admits(index, &event) => {}
             _ if index >= instance.len => leave(cx, &instance, event, work),
             _ => run(cx, &instance, index, work, |filter, cx, out| {
                 filter.process(cx, event, out)
@@ -354,12 +355,6 @@ fn run(
 
 /// An event leaves a pipeline.
 fn leave(cx: &mut Cx<'_>, instance: &Rc<Instance>, event: Event, work: &mut Vec<Work>) {
-    if instance.output_ended.get() {
-        return;
-    }
-    if matches!(event, Event::StreamEnd(_)) {
-        instance.output_ended.set(true);
-    }
     match &instance.output {
         Output::Filter { parent, index, key } => {
             if let Some(parent) = parent.upgrade().filter(|parent| !parent.is_ended()) {

@@ -175,10 +175,9 @@ fn add_filter<'js>(ctx: &Ctx<'js>, chain: &Chain, spec: &'static Spec, mut args:
         config.module.resolve_later(sub.clone());
     }
     let rest = args.clone();
-    let make = build(ctx, &config, &sub, spec, args)?;
+    let (make, needs_sub) = build(ctx, &config, &sub, spec, args)?;
     let place = place(ctx);
     let sub_of = (spec.subs != Subs::None).then(|| sub.clone());
-    let needs_sub = matches!(spec.subs, Subs::Joint | Subs::JointOrKey);
     layout.filters.borrow_mut().push(FilterDef {
         name: spec.name,
         make,
@@ -207,16 +206,18 @@ fn build<'js>(
     sub: &Sub,
     spec: &'static Spec,
     args: Vec<Value<'js>>,
-) -> js::Result<crate::pipeline::Make> {
+) -> js::Result<(crate::pipeline::Make, bool)> {
     let layout_of = |ctx: &Ctx<'js>, builder: Function<'js>| sub_layout(ctx, config, &builder);
     let mut build = Build {
         ctx,
         args,
         module: config.module.clone(),
+        needs_sub: matches!(spec.subs, Subs::Joint | Subs::JointOrKey),
         sub: sub.clone(),
         layout_of: &layout_of,
     };
-    (spec.build)(&mut build)
+    let make = (spec.build)(&mut build)?;
+    Ok((make, build.needs_sub))
 }
 
 /// Runs `$ => $...` on a new layout.
@@ -281,7 +282,7 @@ fn install_configuration<'js>(ctx: &Ctx<'js>, prototype: &Object<'js>) -> js::Re
                 .as_array()
                 .map(|array| array.iter().collect::<js::Result<Vec<Value>>>())
                 .transpose()?;
-            let make = build(ctx, &config, &joint.sub, joint.spec, args.unwrap_or_default())?;
+            let (make, _) = build(ctx, &config, &joint.sub, joint.spec, args.unwrap_or_default())?;
             if let Some(def) = chain.current(ctx)?.filters.borrow_mut().last_mut() {
                 def.make = make;
             }

@@ -7,6 +7,8 @@ mod task;
 mod thread;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use crate::codebase::Codebase;

@@ -1,4 +1,6 @@
-//! The engine as a whole, on loopback: load, serve, reload, errors, end.
+//! The engine as a whole, on loopback: load, serve, reload, errors, end. One file an area beside it.
+
+mod linking;
 
 use super::{Engine, Notice, Options};
 use crate::codebase::Codebase;

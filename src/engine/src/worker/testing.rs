@@ -1,0 +1,96 @@
+//! For tests of scripts against a whole engine on loopback: `serve`, `exchange`, tables of rows. In scripts `PORT` stands
+//! for a free port.
+
+use super::{Engine, Options};
+use crate::codebase::Codebase;
+use crate::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// No answer takes longer.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A codebase of these files; the first one is the main script.
+pub(crate) fn codebase(version: &str, files: &[(&str, &str)]) -> Arc<Codebase> {
+    Arc::new(Codebase {
+        version: version.to_owned(),
+        main: files.first().map_or("/main.js", |(path, _)| path).to_owned(),
+        files: files
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned().into()))
+            .collect(),
+    })
+}
+
+/// A port of loopback that nothing listened on a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    socket.local_addr().expect("a bound socket has an address").port()
+}
+
+/// An engine that runs until this is dropped.
+pub(crate) struct Served {
+    /// What `PORT` stands for.
+    pub port: u16,
+    /// The engine itself.
+    pub engine: Engine,
+}
+
+/// Starts an engine with these files, the main script first.
+///
+/// # Errors  What loading says.
+pub(crate) async fn try_serve(files: &[(&str, &str)]) -> Result<Served, Error> {
+    let port = free_port();
+    let texts: Vec<(&str, String)> = files
+        .iter()
+        .map(|(path, text)| (*path, text.replace("PORT", &port.to_string())))
+        .collect();
+    let files: Vec<(&str, &str)> = texts.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let engine = Engine::start(codebase("1", &files), Options::default()).await?;
+    Ok(Served { port, engine })
+}
+
+/// Starts an engine with one script.
+pub(crate) async fn serve(script: &str) -> Served {
+    match try_serve(&[("/main.js", script)]).await {
+        Ok(served) => served,
+        Err(error) => panic!("{error}\n{script}"),
+    }
+}
+
+/// Sends `input`, half-closes, and returns all that comes back until the other side closes.
+pub(crate) async fn exchange(port: u16, input: &[u8]) -> Vec<u8> {
+    let talk = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.write_all(input).await?;
+        stream.shutdown().await?;
+        let mut got = Vec::new();
+        stream.read_to_end(&mut got).await?;
+        Ok::<_, std::io::Error>(got)
+    };
+    match tokio::time::timeout(DEADLINE, talk).await {
+        Ok(Ok(got)) => got,
+        Ok(Err(error)) => panic!("port {port}: {error}"),
+        Err(_) => panic!("port {port}: no end of the answer within {DEADLINE:?}"),
+    }
+}
+
+/// One script, one connection: what goes in and what must come out.
+pub(crate) async fn check(name: &str, files: &[(&str, &str)], input: &str, output: &str) {
+    let served = match try_serve(files).await {
+        Ok(served) => served,
+        Err(error) => panic!("{name}: {error}"),
+    };
+    let got = exchange(served.port, input.as_bytes()).await;
+    assert_eq!(String::from_utf8_lossy(&got), output, "{name}");
+}
+
+/// Files that must not load, with a part of what is said.
+pub(crate) async fn check_refused(name: &str, files: &[(&str, &str)], message: &str) {
+    match try_serve(files).await {
+        Ok(_) => panic!("{name}: loads, but must fail with: {message}"),
+        Err(error) => assert!(error.to_string().contains(message), "{name}: {error}"),
+    }
+}
