@@ -1,5 +1,9 @@
 //! How long a message's body is. The rules that smuggling lives on, in one place.
 //!
+//! DEVIATES: upstream lets `transfer-encoding` win over `content-length`; here both at once, and any repeated length, are errors, as
+//! pipyjs/http.md 2 asks for (tests `deviates_length_beside_chunked_is_refused`, `deviates_equal_lengths_are_refused`). RFC 9112 3.2 wants
+//! a 400 for a missing `host`; pipyjs/http.md 8 accepts it (test `deviates_missing_host_is_accepted`).
+//!
 //! Source: RFC 9112 6.1, 6.3, 11.2; RFC 9110 7.2, 8.6, 9.3.6; pipyjs/http.md section 2, rows "body" and "bodiless".
 use super::grammar::is_host;
 use super::response::Expect;

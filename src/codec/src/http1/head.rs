@@ -112,6 +112,7 @@ impl ResponseHead {
     }
 }
 
+/// DEVIATES: upstream compares `close` exactly; RFC 9110 7.6.1 does not (test `deviates_close_in_any_case`).
 fn keep_alive(version: Version, headers: &Headers) -> bool {
     !headers.has_token("connection", "close")
         && (version == Version::Http11 || headers.has_token("connection", "keep-alive"))

@@ -39,7 +39,8 @@ use bytes::Bytes;
 /// No decoder takes more header lines than this, whatever its `Limits` say.
 pub const MAX_HEADERS: usize = 128;
 
-/// Bounds of one decoder. All in bytes or lines; a peer that passes one gets an error, and at most the sum of them is buffered.
+/// Bounds of one decoder. All in bytes or lines; a peer that passes one gets an error, and at most
+/// `max_total_head_bytes` is buffered. Values that make no sense (a line of 3 bytes, a head of 4 GiB) are brought into range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Longest start line or header line, without its line end (`maxHeaderSize`; pipyjs/http.md 2).

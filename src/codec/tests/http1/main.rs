@@ -1,6 +1,7 @@
 //! Tests of the HTTP/1 codec against RFC 9112 and pipyjs/http.md: tables of samples, each cut at every place, and mutation fuzzing.
 //!
 //! Not for: time and I/O, which the codec does not know.
+mod deviations;
 mod encode;
 mod fuzz;
 mod hostile;

@@ -44,7 +44,21 @@ fn while_nobody_decides_the_input_is_left_alone() {
         assert_eq!(decoder.decode(&mut input), Ok(None));
         assert!(decoder.is_paused() && input.len() == 18);
     }
+    // A client that has closed its side may still be answered, and what it sent is still decoded.
     assert_eq!(decoder.finish(), Ok(None));
+    decoder.resume();
+    assert!(matches!(decoder.decode(&mut input), Ok(Some(Frame::Head(head))) if !head.may_tunnel()));
+}
+
+#[test]
+fn an_error_outlasts_everything_but_a_reset() {
+    let mut decoder = RequestDecoder::new(Limits::default());
+    let mut input = Chunks::from(Bytes::from_static(b"get / HTTP/1.1\r\n\r\n"));
+    assert_eq!(decoder.decode(&mut input), Err(Error::Method));
+    decoder.start_raw(&mut input);
+    decoder.resume();
+    assert_eq!(decoder.decode(&mut input), Err(Error::Method));
+    assert_eq!(decoder.finish(), Err(Error::Method));
 }
 
 #[test]
