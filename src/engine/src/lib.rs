@@ -33,5 +33,6 @@ mod worker;
 
 pub use codebase::Codebase;
 pub use error::{Error, ScriptError};
+pub use filters::{FilterInfo, filters};
 pub use metrics::Counters;
 pub use worker::{Engine, Notice, Options, Status};

@@ -46,6 +46,27 @@ pub(crate) static ALIASES: &[(&str, &str)] = &[
     ("replaceSessionStart", "replaceStreamStart"),
 ];
 
+/// A filter as the reference shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterInfo {
+    /// The literal name in scripts.
+    pub name: &'static str,
+    /// Arguments as a reader would write them.
+    pub args: &'static str,
+    /// One line: what it does.
+    pub about: &'static str,
+}
+
+/// All filters, sorted by name.
+pub fn filters() -> Vec<FilterInfo> {
+    let info = |spec: &&Spec| FilterInfo {
+        name: spec.name,
+        args: spec.args,
+        about: spec.about,
+    };
+    FILTERS.iter().map(info).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -163,16 +163,24 @@ impl Engine {
     }
 
     /// Graceful end: ports close, `exit` pipelines run; returns when all pipelines have ended. The caller sets a deadline.
-    pub async fn drain(&self) {
-        let mut done = Vec::new();
-        for worker in &self.workers {
-            let (reply, drained) = oneshot::channel();
-            worker.tell(Control::Drain(reply)).await;
-            done.push(drained);
-        }
-        for drained in done {
-            // An error means that the thread has ended, which is as good.
-            drained.await.ok();
+    /// The future does not borrow the engine: its owner goes on to listen to notices meanwhile.
+    pub fn drain(&self) -> impl Future<Output = ()> + use<> {
+        let workers: Vec<_> = self.workers.iter().map(Handle::weak).collect();
+        async move {
+            let mut done = Vec::new();
+            for worker in workers {
+                // A worker that has ended is as good as drained.
+                let Some(worker) = worker.and_then(|worker| worker.upgrade()) else {
+                    continue;
+                };
+                let (reply, drained) = oneshot::channel();
+                if worker.send(Control::Drain(reply)).await.is_ok() {
+                    done.push(drained);
+                }
+            }
+            for drained in done {
+                drained.await.ok();
+            }
         }
     }
 

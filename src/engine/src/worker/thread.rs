@@ -70,6 +70,11 @@ impl Handle {
         })
     }
 
+    /// A way to the worker that does not keep it alive.
+    pub(super) fn weak(&self) -> Option<mpsc::WeakSender<Control>> {
+        self.control.as_ref().map(mpsc::Sender::downgrade)
+    }
+
     /// Sends a message. A worker that has ended takes none.
     pub(super) async fn tell(&self, message: Control) {
         if let Some(control) = &self.control

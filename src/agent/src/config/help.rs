@@ -1,0 +1,51 @@
+//! What `--help` and `--version` print; made from the table of options.
+
+use super::flags::{FLAGS, Takes};
+use std::fmt::Write;
+
+/// The version line.
+pub(super) fn version() -> String {
+    format!("ballast {}\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// Help of the binary.
+pub(super) fn ballast() -> String {
+    "ballast agent      in a Pod, beside PID 1: runs the scripts that the Repo has for this Pod\n\
+     ballast run ...    runs scripts; see ballast run --help\n\
+     ballast --version\n"
+        .to_owned()
+}
+
+/// Help of `run`.
+pub(super) fn run(program: &str) -> String {
+    let mut text = format!(
+        "{program} [options] [EXPRESSION | FILE | FOLDER | URL] [-- arguments]\n\n\
+         FILE: runs it; FOLDER: runs its main.js; URL (http://host:port/path/): runs the codebase of a Repo;\n\
+         anything else is script text. Values are given as --name=value only. Times in the log are UTC.\n\n"
+    );
+    for flag in FLAGS {
+        let names = flag.names.join(", ");
+        let left = match flag.takes {
+            Takes::Nothing => names,
+            Takes::Value(value) => format!("{names}={value}"),
+        };
+        let _infallible = writeln!(text, "  {left:<36} {}", flag.about);
+    }
+    text
+}
+
+/// Names of all filters, one a line.
+pub(super) fn filter_names() -> String {
+    ballast_engine::filters()
+        .iter()
+        .map(|filter| format!("{}\n", filter.name))
+        .collect()
+}
+
+/// All filters with arguments and what they do.
+pub(super) fn filters() -> String {
+    ballast_engine::filters()
+        .iter()
+        .map(|filter| format!("{}{}\n    {}\n", filter.name, filter.args, filter.about))
+        .collect()
+}

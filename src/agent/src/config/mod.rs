@@ -1,0 +1,42 @@
+//! Command line and environment of the process: the only reader of both. Typed values flow down from here.
+//! Source: pipyjs/cli.md (run), design.md 4 (agent).
+
+mod flags;
+mod help;
+mod run;
+
+pub(crate) use run::{LogTo, Program, RunConfig};
+
+/// What the process is to do.
+pub(crate) enum Command {
+    /// Print this and exit 0.
+    Print(String),
+    /// Say this on stderr and exit with the code.
+    Usage(String, u8),
+    /// Run scripts.
+    Run(Box<RunConfig>),
+}
+
+/// Exit code of a bad command line of `ballast` itself (sysexits(3), EX_USAGE).
+pub(crate) const BAD_USAGE: u8 = 64;
+/// Exit code of a bad command line, script or port of `run`: -1 as upstream has it.
+pub(crate) const RUN_FAILED: u8 = 255;
+
+/// The meaning of a whole command line, the program's own name first.
+pub(crate) fn command(args: &[String]) -> Command {
+    let program = args.first().map(String::as_str).unwrap_or("ballast");
+    let rest = args.get(1..).unwrap_or_default();
+    if program.rsplit('/').next() == Some("pipy") {
+        return run::command(program, rest);
+    }
+    match rest.first().map(String::as_str) {
+        Some("run") => run::command(program, &rest[1..]),
+        Some("--version" | "-v" | "-version") => Command::Print(help::version()),
+        Some("--help" | "-h" | "-help") => Command::Print(help::ballast()),
+        Some(other) => Command::Usage(
+            format!("unknown command {other:?}; ballast knows agent and run, see ballast --help"),
+            BAD_USAGE,
+        ),
+        None => Command::Usage("a command is missing; see ballast --help".to_owned(), BAD_USAGE),
+    }
+}
