@@ -33,7 +33,9 @@ pub(crate) fn run() -> Table {
         proxy("nginx", |port| nginx(folder.path(), "nginx", port, Some(backend))),
         proxy("haproxy", |port| haproxy(folder.path(), port, backend)),
         proxy("ballast", |port| ballast(folder.path(), "plain", port, &plain)),
-        proxy("ballast, a callback reads the head", |port| ballast(folder.path(), "reading", port, &reading)),
+        proxy("ballast, a callback reads the head", |port| {
+            ballast(folder.path(), "reading", port, &reading)
+        }),
     ];
     for round in 0..=ROUNDS {
         for proxy in &mut proxies {
@@ -66,7 +68,12 @@ fn report(proxies: &mut [Proxy]) -> Table {
 fn proxy(name: &'static str, command: impl FnOnce(u16) -> Command) -> Proxy {
     let port = free_port();
     let process = start(name, port, &mut command(port));
-    Proxy { name, port, process, micros: Vec::new() }
+    Proxy {
+        name,
+        port,
+        process,
+        micros: Vec::new(),
+    }
 }
 
 fn start(name: &str, port: u16, command: &mut Command) -> Process {
@@ -75,7 +82,12 @@ fn start(name: &str, port: u16, command: &mut Command) -> Process {
         let connected = TcpStream::connect(("127.0.0.1", port)).is_ok();
         (connected || !process.is_running()).then_some(connected)
     });
-    assert_eq!(up, Some(true), "{name} did not listen on {port}; it said:\n{}", process.output());
+    assert_eq!(
+        up,
+        Some(true),
+        "{name} did not listen on {port}; it said:\n{}",
+        process.output()
+    );
     process
 }
 
@@ -84,7 +96,9 @@ fn nginx(folder: &Path, name: &str, port: u16, upstream: Option<u16>) -> Command
         None => format!("return 200 '{UPSTREAM_BODY}';"),
         Some(_) => "proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection '';".to_owned(),
     };
-    let up = upstream.map_or_else(String::new, |port| format!("upstream up {{ server 127.0.0.1:{port}; keepalive 128; }}"));
+    let up = upstream.map_or_else(String::new, |port| {
+        format!("upstream up {{ server 127.0.0.1:{port}; keepalive 128; }}")
+    });
     let config = format!(
         "daemon off; master_process off; worker_processes 1; pid {0}/{name}.pid; error_log stderr crit;
 events {{ worker_connections 1024; }}
@@ -125,18 +139,34 @@ fn ballast(folder: &Path, name: &str, port: u16, filters: &str) -> Command {
 /// One bounded wrk run; gives the number of requests.
 fn load(port: u16) -> f64 {
     let mut wrk = Command::new("wrk");
-    wrk.args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{SECONDS}s"), &format!("http://127.0.0.1:{port}/some/path")]);
+    wrk.args([
+        "-t1",
+        &format!("-c{CONNECTIONS}"),
+        &format!("-d{SECONDS}s"),
+        &format!("http://127.0.0.1:{port}/some/path"),
+    ]);
     let (status, output) = process::run("wrk", &mut wrk, Duration::from_secs(SECONDS + 20)).expect("wrk is installed");
-    assert!(status.success() && !output.contains("Non-2xx") && !output.contains("Socket errors"), "wrk:\n{output}");
-    let requests = output.split(" requests in").next().and_then(|text| text.split_whitespace().last());
-    requests.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("wrk printed no number of requests:\n{output}"))
+    assert!(
+        status.success() && !output.contains("Non-2xx") && !output.contains("Socket errors"),
+        "wrk:\n{output}"
+    );
+    let requests = output
+        .split(" requests in")
+        .next()
+        .and_then(|text| text.split_whitespace().last());
+    requests
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| panic!("wrk printed no number of requests:\n{output}"))
 }
 
 /// utime + stime of all threads of a process, microseconds. Source: proc(5), fields 14 and 15 of stat.
 fn cpu_micros(id: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("the proxy runs");
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks: f64 = [11, 12].iter().filter_map(|index| fields.get(*index)?.parse::<f64>().ok()).sum();
+    let ticks: f64 = [11, 12]
+        .iter()
+        .filter_map(|index| fields.get(*index)?.parse::<f64>().ok())
+        .sum();
     // USER_HZ is 100 on every Linux that this runs on.
     ticks * 10_000.0
 }

@@ -15,12 +15,20 @@ struct Row {
 
 impl Table {
     pub(crate) fn new(title: &'static str) -> Self {
-        Table { title, rows: Vec::new() }
+        Table {
+            title,
+            rows: Vec::new(),
+        }
     }
 
     /// A figure without a budget.
     pub(crate) fn note(&mut self, what: impl Into<String>, measured: impl Into<String>) {
-        self.rows.push(Row { what: what.into(), measured: measured.into(), budget: String::new(), missed: false });
+        self.rows.push(Row {
+            what: what.into(),
+            measured: measured.into(),
+            budget: String::new(),
+            missed: false,
+        });
     }
 
     /// A figure that must not exceed `budget`, both in `unit`.
@@ -40,12 +48,19 @@ impl Table {
         let (what, measured) = (width(|row| &row.what), width(|row| &row.measured));
         for row in &self.rows {
             let mark = if row.missed { "  BEYOND" } else { "" };
-            println!("  {:what$}  {:>measured$}  {}{mark}", row.what, row.measured, row.budget);
+            println!(
+                "  {:what$}  {:>measured$}  {}{mark}",
+                row.what, row.measured, row.budget
+            );
         }
         self.rows.iter().filter(|row| row.missed).count()
     }
 }
 
 fn short(value: f64) -> String {
-    if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+    if value >= 100.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.2}")
+    }
 }

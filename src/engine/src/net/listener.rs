@@ -47,10 +47,25 @@ impl ListenOptions {
                 &format!("listen: protocol '{protocol}' is not supported, only 'tcp'"),
             ));
         }
-        let connections = options.number("maxConnections")?.filter(|count| *count >= 0.0);
+        // Served in the clear it would be worse than not at all.
+        if options.value("tls")?.is_some() {
+            return Err(js::throw_error(
+                ctx,
+                "listen: option 'tls' is not supported; use acceptTLS()",
+            ));
+        }
+        let count = |name: &str| -> js::Result<Option<usize>> {
+            Ok(options
+                .number(name)?
+                .filter(|count| *count >= 0.0)
+                .map(|count| count as usize))
+        };
+        // DEVIATES: the limit of the whole port is split evenly, so that threads need not count together.
+        let of_port = count("maxPortConnections")?.map(|count| count.div_ceil(js::host(ctx).facts().threads.max(1)));
+        let of_thread = count("maxConnections")?;
         Ok(ListenOptions {
             socket: SocketOptions::parse(options)?,
-            max_connections: connections.map(|count| count as usize),
+            max_connections: of_thread.into_iter().chain(of_port).min(),
             transparent: options.boolean("transparent")?.unwrap_or(false),
         })
     }
