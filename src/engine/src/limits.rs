@@ -51,5 +51,11 @@ pub(crate) const DNS_ADDRESSES: usize = 16;
 pub(crate) const DNS_CACHE_NAMES: usize = 1024;
 /// Longest wait for a DNS answer; a dead resolver takes a minute by itself.
 pub(crate) const DNS_DEADLINE: Duration = Duration::from_secs(2);
+/// A hosts file is read again when what was read is older.
+pub(crate) const DNS_HOSTS_AGE: Duration = Duration::from_secs(5);
+/// Bytes read of resolv.conf and of the hosts file.
+pub(crate) const DNS_FILE_BYTES: u64 = 1 << 20;
+/// Shortest pause between attempts to connect, whatever `retryDelay` says: an endless retry must not take a whole core.
+pub(crate) const CONNECT_RETRY_PAUSE: Duration = Duration::from_millis(10);
 /// Messages waiting between the control thread and a worker.
 pub(crate) const CONTROL_QUEUE: usize = 64;

@@ -3,6 +3,7 @@
 
 mod branch;
 mod chain;
+mod connect;
 mod handle;
 mod link;
 mod replace;
@@ -16,6 +17,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &branch::BRANCH_MESSAGE,
     &branch::BRANCH_MESSAGE_START,
     &chain::CHAIN,
+    &connect::SPEC,
     &handle::HANDLE,
     &handle::HANDLE_DATA,
     &handle::HANDLE_MESSAGE_END,

@@ -2,19 +2,20 @@
 //! few system calls as possible. Half-close both ways, timeouts, back-pressure. Source: pipyjs/model.md 1.3,
 //! http.md sections 6 and 7.
 
+use super::options::{SocketOptions, set_options};
 use super::sweep::{self, Sweep};
 use crate::data::Data;
 use crate::event::{Event, Reason, StreamError};
-use crate::js::{self, Options};
 use crate::limits;
 use crate::metrics::{Counter, Gauge};
-use crate::pipeline::{Child, Closed, Cx, Flush, Port, Realm, Tap, Task, Work, spawn};
+use crate::pipeline::{Child, Closed, Cx, Flush, Port, Realm, Tap, Task, Wake, Work, spawn};
 use bytes::BytesMut;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -25,68 +26,6 @@ thread_local! {
     static BLOCK: RefCell<BytesMut> = RefCell::new(BytesMut::new());
 }
 
-/// Options that both directions share (pipyjs/model.md section 2, http.md section 6).
-#[derive(Clone, Debug)]
-pub(crate) struct SocketOptions {
-    /// Pending output above which the source of the data is paused, bytes.
-    pub congestion_limit: usize,
-    /// Pending output above which the connection fails with BufferOverflow, bytes; None: no limit.
-    pub buffer_limit: Option<usize>,
-    /// Close when nothing was read for so long.
-    pub read_timeout: Option<Duration>,
-    /// Close when nothing could be written for so long.
-    pub write_timeout: Option<Duration>,
-    /// Close when nothing moved for so long.
-    pub idle_timeout: Option<Duration>,
-    /// SO_KEEPALIVE.
-    pub keep_alive: bool,
-    /// TCP_NODELAY.
-    pub no_delay: bool,
-}
-
-impl Default for SocketOptions {
-    fn default() -> Self {
-        SocketOptions {
-            congestion_limit: limits::CONGESTION_BYTES,
-            buffer_limit: None,
-            read_timeout: None,
-            write_timeout: None,
-            idle_timeout: Some(Duration::from_secs_f64(limits::IDLE_SECONDS)),
-            keep_alive: true,
-            no_delay: true,
-        }
-    }
-}
-
-impl SocketOptions {
-    /// Reads them from a script's options.
-    ///
-    /// # Errors  Throws for values of a wrong type.
-    pub(crate) fn parse(options: &Options<'_>) -> js::Result<Self> {
-        let defaults = SocketOptions::default();
-        let timeout = |name: &str, default: Option<Duration>| -> js::Result<Option<Duration>> {
-            Ok(match options.seconds(name)? {
-                None => default,
-                Some(seconds) => Duration::try_from_secs_f64(seconds)
-                    .ok()
-                    .filter(|timeout| !timeout.is_zero()),
-            })
-        };
-        Ok(SocketOptions {
-            congestion_limit: options
-                .size("congestionLimit")?
-                .unwrap_or(defaults.congestion_limit)
-                .max(1),
-            buffer_limit: options.size("bufferLimit")?.filter(|limit| *limit > 0),
-            read_timeout: timeout("readTimeout", None)?,
-            write_timeout: timeout("writeTimeout", None)?,
-            idle_timeout: timeout("idleTimeout", defaults.idle_timeout)?,
-            keep_alive: options.boolean("keepAlive")?.unwrap_or(true),
-            no_delay: options.boolean("noDelay")?.unwrap_or(true),
-        })
-    }
-}
-
 /// Where received bytes go.
 pub(crate) enum Target {
     /// Into a pipeline that the connection owns (an accepted connection).
@@ -94,6 +33,9 @@ pub(crate) enum Target {
     /// Out of a filter that owns the connection (`connect`).
     Filter(Port),
 }
+
+/// Sent to the filter that owns a connection when the connection has closed by itself.
+pub(crate) struct ConnectionClosed;
 
 /// See the module.
 pub(crate) struct Connection {
@@ -107,6 +49,8 @@ pub(crate) struct Connection {
     blocked: RefCell<Vec<Closed>>,
     finish: Cell<Finish>,
     read_ended: Cell<bool>,
+    /// Nothing can be sent any more; what was received is still read.
+    unwritable: Cell<bool>,
     flushing: Cell<bool>,
     last_read: Cell<Instant>,
     last_write: Cell<Instant>,
@@ -144,7 +88,7 @@ impl Connection {
             Target::Pipeline(_) => Counts::Inbound,
             Target::Filter(_) => Counts::Outbound,
         };
-        let now = sweep::coarse_now();
+        let now = Instant::now();
         let connection = Rc::new_cyclic(|me| Connection {
             realm: realm.clone(),
             target: RefCell::new(Some(target)),
@@ -154,6 +98,7 @@ impl Connection {
             blocked: RefCell::default(),
             finish: Cell::new(Finish::No),
             read_ended: Cell::new(false),
+            unwritable: Cell::new(false),
             flushing: Cell::new(false),
             last_read: Cell::new(now),
             last_write: Cell::new(now),
@@ -197,8 +142,11 @@ impl Connection {
 
     /// Queues bytes; they are sent at the end of the turn. Closes the turn's tap when too much is pending.
     pub(crate) fn write(&self, cx: &mut Cx<'_>, data: Data) {
-        if data.is_empty() || self.finish.get() != Finish::No || self.closed.get() {
+        if data.is_empty() || self.finish.get() != Finish::No || self.closed.get() || self.unwritable.get() {
             return;
+        }
+        if self.pending.borrow().is_empty() {
+            self.last_write.set(Instant::now());
         }
         self.pending.borrow_mut().append(data);
         let pending = self.pending.borrow().len();
@@ -257,7 +205,7 @@ impl Connection {
                     drop(pending.shift(sent));
                     drop(pending);
                     self.sent().add(sent as u64);
-                    self.last_write.set(sweep::coarse_now());
+                    self.last_write.set(Instant::now());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -287,7 +235,7 @@ impl Connection {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_writable(),
             Err(error) => {
                 tracing::debug!(target: "socket", %error, "cannot send");
-                self.lost(StreamError::WriteError);
+                self.lost();
             }
         }
     }
@@ -295,46 +243,59 @@ impl Connection {
     fn wait_writable(&self) {
         let me = self.me.clone();
         let task = spawn(async move {
-            let Some(connection) = me.upgrade() else { return };
+            // Held weakly while waiting: a peer that never reads must not keep alive what nobody owns any more.
             let writable = poll_fn(|cx| {
+                let Some(connection) = me.upgrade() else {
+                    return Poll::Ready(Ok(()));
+                };
                 let writer = connection.writer.borrow();
                 match writer.as_ref() {
-                    Some(writer) => pin!(writer.writable()).poll(cx),
-                    None => std::task::Poll::Ready(Ok(())),
+                    // Keeps the waker between polls, which a future of `writable()` made anew each time does not.
+                    Some(writer) => writer.as_ref().poll_write_ready(cx),
+                    None => Poll::Ready(Ok(())),
                 }
             });
             if let Err(error) = writable.await {
                 tracing::debug!(target: "socket", %error, "cannot wait for a socket");
             }
-            connection.advance();
+            if let Some(connection) = me.upgrade() {
+                connection.advance();
+            }
         });
         *self.writing.borrow_mut() = Some(task);
     }
 
-    /// The sending side is broken. An accepted connection closes without an event; one of ours tells its filter.
-    fn lost(&self, error: StreamError) {
-        if let Counts::Outbound = self.counts {
-            self.fail(error);
-        } else {
-            self.close();
+    /// The sending side is broken. An accepted connection closes without an event. One of ours is read to its end, for
+    /// a server may answer, close, and reset us for what we still sent; that end tells its filter.
+    fn lost(&self) {
+        match self.counts {
+            Counts::Inbound => self.close(),
+            Counts::Outbound => {
+                self.unwritable.set(true);
+                self.pending.replace(Data::new());
+                self.blocked.borrow_mut().clear();
+                self.writer.replace(None);
+                self.close_if_done();
+            }
         }
     }
 
     /// Ends the stream with an error towards the pipeline, and closes.
     fn fail(&self, error: StreamError) {
-        if self.closed.get() || self.read_ended.get() {
-            return self.close();
+        if self.closed.get() {
+            return;
         }
         self.finish.set(Finish::Close);
         self.pending.replace(Data::new());
-        self.read_ended.set(true);
+        let told = self.read_ended.replace(true);
         // Not in the current turn, which may be inside the very filter that owns this connection.
         let me = self.me.clone();
         let task = spawn(async move {
-            if let Some(connection) = me.upgrade() {
+            let Some(connection) = me.upgrade() else { return };
+            if !told {
                 connection.input(Event::from(error));
-                connection.close();
             }
+            connection.close();
         });
         *self.reading.borrow_mut() = Some(task);
     }
@@ -369,8 +330,13 @@ impl Connection {
         let target = self.target.take();
         // Dropping the task drops the reading half; when it is the one running, that happens when it returns.
         self.reading.replace(None);
+        self.writing.replace(None);
+        let told = match &target {
+            Some(Target::Filter(port)) => port.waking(Wake::Message(Box::new(ConnectionClosed))),
+            _ => None,
+        };
         drop(target);
-        self.realm.turn(None, |_, _| {});
+        self.realm.turn(None, |_, list| list.extend(told));
     }
 }
 
@@ -399,7 +365,7 @@ impl Sweep for Connection {
         let (read, write) = (self.last_read.get(), self.last_write.get());
         let error = if over(self.options.read_timeout, read) {
             StreamError::ReadTimeout
-        } else if over(self.options.write_timeout, write) {
+        } else if over(self.options.write_timeout, write) && !self.pending.borrow().is_empty() {
             StreamError::WriteTimeout
         } else if over(self.options.idle_timeout, read.max(write)) {
             StreamError::IdleTimeout
@@ -446,10 +412,11 @@ impl Connection {
         let end = match got {
             Ok(bytes) if !bytes.is_empty() => {
                 self.received().add(bytes.len() as u64);
-                self.last_read.set(sweep::coarse_now());
+                self.last_read.set(Instant::now());
                 self.input(Event::Data(bytes.into()));
                 return true;
             }
+            Ok(_) if self.unwritable.get() => Reason::Named(StreamError::ConnectionReset),
             Ok(_) => Reason::Clean,
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Reason::Named(StreamError::ConnectionReset),
             Err(_) => Reason::Named(StreamError::ReadError),
@@ -464,11 +431,4 @@ impl Connection {
         }
         false
     }
-}
-
-fn set_options(stream: &TcpStream, options: &SocketOptions) -> io::Result<()> {
-    use nix::sys::socket::{setsockopt, sockopt};
-    stream.set_nodelay(options.no_delay)?;
-    setsockopt(stream, sockopt::KeepAlive, &options.keep_alive)?;
-    Ok(())
 }

@@ -1,7 +1,8 @@
 //! Listening ports: parse the address, open, accept, start a pipeline a connection. A port that both versions of a
 //! reload have keeps its socket. Source: pipyjs/model.md sections 1.7 and 2, repo.md 1.1.
 
-use super::connection::{Connection, SocketOptions, Target};
+use super::connection::{Connection, Target};
+use super::options::SocketOptions;
 use crate::error::Error;
 use crate::event::Event;
 use crate::js::{self, Inbound, InboundInfo, Options};

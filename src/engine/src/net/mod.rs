@@ -1,7 +1,15 @@
 //! Sockets: listeners, connections in both directions. Not for protocols (codec) nor for what pipelines do with bytes.
 
 mod connection;
+mod dns;
 mod listener;
+mod options;
+mod outbound;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use connection::{Connection, ConnectionClosed, Target};
+pub(crate) use dns::resolve;
 pub(crate) use listener::{Address, ListenOptions, ListenTarget, Listener, parse_address};
+pub(crate) use outbound::{Dial, DialOptions, OutboundInfo, Progress, parse_target, target_text};

@@ -13,18 +13,12 @@ pub(super) trait Sweep {
 
 thread_local! {
     // One a worker thread, shared by the realms on it: connections of an old version are swept by the same timer.
-    static SWEEPER: Sweeper = Sweeper { now: Cell::new(Instant::now()), all: RefCell::default(), running: Cell::new(false) };
+    static SWEEPER: Sweeper = Sweeper { all: RefCell::default(), running: Cell::new(false) };
 }
 
 struct Sweeper {
-    now: Cell<Instant>,
     all: RefCell<Vec<Weak<dyn Sweep>>>,
     running: Cell<bool>,
-}
-
-/// The time as of the last sweep: coarse, and free of a system call.
-pub(super) fn coarse_now() -> Instant {
-    SWEEPER.with(|sweeper| sweeper.now.get())
 }
 
 /// Looks at `item` every second from now on, until it is dropped.
@@ -34,7 +28,6 @@ pub(super) fn watch(item: Weak<dyn Sweep>) {
         if sweeper.running.get() {
             return false;
         }
-        sweeper.now.set(Instant::now());
         sweeper.running.set(true);
         true
     });
@@ -45,7 +38,6 @@ pub(super) fn watch(item: Weak<dyn Sweep>) {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 let now = Instant::now();
                 let items: Vec<Rc<dyn Sweep>> = SWEEPER.with(|sweeper| {
-                    sweeper.now.set(now);
                     let mut all = sweeper.all.borrow_mut();
                     all.retain(|item| item.strong_count() > 0);
                     all.iter().filter_map(Weak::upgrade).collect()

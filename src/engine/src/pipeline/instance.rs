@@ -209,6 +209,12 @@ impl Port {
         Some(Work::Input(instance, self.index + 1, event))
     }
 
+    /// The work of waking the filter; None when the pipeline is gone.
+    pub(crate) fn waking(&self, wake: Wake) -> Option<Work> {
+        let instance = self.instance.upgrade()?;
+        Some(Work::Wake(instance, self.index, wake))
+    }
+
     /// True while the pipeline is there.
     pub(crate) fn is_alive(&self) -> bool {
         self.instance.upgrade().is_some_and(|instance| !instance.is_ended())

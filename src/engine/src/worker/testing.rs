@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// No answer takes longer.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// Nothing that a test waits for takes longer.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A codebase of these files; the first one is the main script.
 pub(crate) fn codebase(version: &str, files: &[(&str, &str)]) -> Arc<Codebase> {
@@ -92,5 +92,14 @@ pub(crate) async fn check_refused(name: &str, files: &[(&str, &str)], message: &
     match try_serve(files).await {
         Ok(_) => panic!("{name}: loads, but must fail with: {message}"),
         Err(error) => assert!(error.to_string().contains(message), "{name}: {error}"),
+    }
+}
+
+/// Waits until `holds`; `what` says what for.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = tokio::time::Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(tokio::time::Instant::now() < end, "not within {DEADLINE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

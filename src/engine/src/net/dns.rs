@@ -1,0 +1,230 @@
+//! Names to addresses: literals, `localhost`, the hosts file, then DNS. Not for service registries (scripts do those).
+//!
+//! A static binary has no NSS, so nothing else in the engine may look names up. What hickory does badly by itself is
+//! done here: an address is never sent through DNS, a dead server costs `limits::DNS_DEADLINE` and not a minute, a name
+//! that was once known stays known while the servers are dead, a missing resolv.conf only means that there is no DNS.
+
+use crate::limits;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::ResolveHosts;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::system_conf::parse_resolv_conf;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+thread_local! {
+    // One a worker thread. The resolver in it is built at the first look-up: threads that need none pay nothing.
+    static DNS: Rc<Dns> = Rc::new(Dns::new("/etc/resolv.conf".into(), "/etc/hosts".into(), None));
+}
+
+/// Addresses of `name`, IPv4 first, at most `limits::DNS_ADDRESSES`; none when it cannot be resolved.
+pub(crate) async fn resolve(name: &str) -> Vec<IpAddr> {
+    let dns = DNS.with(Rc::clone);
+    dns.resolve(name).await
+}
+
+/// The address that `name` means without asking anybody: a literal (also in brackets), or `localhost`.
+pub(crate) fn literal(name: &str) -> Option<IpAddr> {
+    if name.eq_ignore_ascii_case("localhost") {
+        return Some(Ipv4Addr::LOCALHOST.into());
+    }
+    let name = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+        .unwrap_or(name);
+    name.parse().ok()
+}
+
+struct Dns {
+    conf: PathBuf,
+    hosts: PathBuf,
+    /// Port of the servers, for tests; by default 53.
+    port: Option<u16>,
+    resolver: RefCell<Option<Rc<TokioResolver>>>,
+    known_hosts: RefCell<Option<(Instant, HostTable)>>,
+    last_good: RefCell<LastGood>,
+}
+
+type HostTable = Rc<HashMap<String, Vec<IpAddr>>>;
+
+/// The last good answer for each name.
+#[derive(Default)]
+struct LastGood(HashMap<String, (Instant, Vec<IpAddr>)>);
+
+impl LastGood {
+    fn put(&mut self, name: &str, addresses: &[IpAddr]) {
+        if !self.0.contains_key(name) && self.0.len() >= limits::DNS_CACHE_NAMES {
+            let oldest = self
+                .0
+                .iter()
+                .min_by_key(|(_, (since, _))| *since)
+                .map(|(name, _)| name.clone());
+            oldest.and_then(|oldest| self.0.remove(&oldest));
+        }
+        self.0.insert(name.to_owned(), (Instant::now(), addresses.to_vec()));
+    }
+
+    fn get(&self, name: &str) -> Vec<IpAddr> {
+        self.0
+            .get(name)
+            .map(|(_, addresses)| addresses.clone())
+            .unwrap_or_default()
+    }
+}
+
+/// What DNS said.
+enum Answer {
+    Addresses(Vec<IpAddr>),
+    /// The name does not exist, or has no address.
+    Nothing,
+    /// Nobody answered in time.
+    Failed,
+}
+
+impl Dns {
+    fn new(conf: PathBuf, hosts: PathBuf, port: Option<u16>) -> Self {
+        Dns {
+            conf,
+            hosts,
+            port,
+            resolver: RefCell::default(),
+            known_hosts: RefCell::default(),
+            last_good: RefCell::default(),
+        }
+    }
+
+    async fn resolve(&self, name: &str) -> Vec<IpAddr> {
+        if name.is_empty() {
+            return Vec::new();
+        }
+        if let Some(address) = literal(name) {
+            return vec![address];
+        }
+        let name = name.to_ascii_lowercase();
+        if let Some(addresses) = self.host_table().get(name.trim_end_matches('.')) {
+            return addresses.clone();
+        }
+        match self.ask(&name).await {
+            Answer::Addresses(addresses) => {
+                self.last_good.borrow_mut().put(&name, &addresses);
+                addresses
+            }
+            Answer::Nothing => Vec::new(),
+            Answer::Failed => self.last_good.borrow().get(&name),
+        }
+    }
+
+    async fn ask(&self, name: &str) -> Answer {
+        let Some(resolver) = self.resolver() else {
+            return Answer::Failed;
+        };
+        match tokio::time::timeout(limits::DNS_DEADLINE, resolver.lookup_ip(name)).await {
+            Ok(Ok(found)) => {
+                let mut addresses: Vec<IpAddr> = found.iter().collect();
+                // Pods without IPv6 are common and the first address is the one used.
+                addresses.sort_by_key(IpAddr::is_ipv6);
+                addresses.truncate(limits::DNS_ADDRESSES);
+                if addresses.is_empty() {
+                    Answer::Nothing
+                } else {
+                    Answer::Addresses(addresses)
+                }
+            }
+            Ok(Err(error)) if error.is_no_records_found() => Answer::Nothing,
+            Ok(Err(error)) => {
+                tracing::debug!(target: "dns", name, %error, "cannot resolve");
+                Answer::Failed
+            }
+            Err(_) => {
+                tracing::debug!(target: "dns", name, "no answer in time");
+                Answer::Failed
+            }
+        }
+    }
+
+    /// The resolver; None when resolv.conf names no server. Tried again at the next look-up.
+    fn resolver(&self) -> Option<Rc<TokioResolver>> {
+        if let Some(resolver) = &*self.resolver.borrow() {
+            return Some(resolver.clone());
+        }
+        let text = read_bounded(&self.conf)?;
+        let built = parse_resolv_conf(text).and_then(|(mut config, mut options)| {
+            options.use_hosts_file = ResolveHosts::Never;
+            options.cache_size = limits::DNS_CACHE_NAMES as u64;
+            if let Some(port) = self.port {
+                config = with_port(config, port);
+            }
+            let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+            *builder.options_mut() = options;
+            builder.build()
+        });
+        match built {
+            Ok(resolver) => {
+                let resolver = Rc::new(resolver);
+                *self.resolver.borrow_mut() = Some(resolver.clone());
+                Some(resolver)
+            }
+            Err(error) => {
+                tracing::debug!(target: "dns", file = %self.conf.display(), %error, "no DNS");
+                None
+            }
+        }
+    }
+
+    fn host_table(&self) -> HostTable {
+        if let Some((read, table)) = &*self.known_hosts.borrow()
+            && read.elapsed() < limits::DNS_HOSTS_AGE
+        {
+            return table.clone();
+        }
+        let text = read_bounded(&self.hosts).unwrap_or_default();
+        let table = Rc::new(parse_hosts(&String::from_utf8_lossy(&text)));
+        *self.known_hosts.borrow_mut() = Some((Instant::now(), table.clone()));
+        table
+    }
+}
+
+/// A small file; None when it cannot be read.
+fn read_bounded(path: &std::path::Path) -> Option<Vec<u8>> {
+    use std::io::Read;
+    let mut text = Vec::new();
+    let file = std::fs::File::open(path).ok()?;
+    file.take(limits::DNS_FILE_BYTES).read_to_end(&mut text).ok()?;
+    Some(text)
+}
+
+/// Lines of `address name name...`, as in hosts(5).
+fn parse_hosts(text: &str) -> HashMap<String, Vec<IpAddr>> {
+    let mut table: HashMap<String, Vec<IpAddr>> = HashMap::new();
+    for line in text.lines() {
+        let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+        let Some(address) = words.next().and_then(|word| word.parse::<IpAddr>().ok()) else {
+            continue;
+        };
+        for name in words {
+            let addresses = table.entry(name.to_ascii_lowercase()).or_default();
+            if !addresses.contains(&address) && addresses.len() < limits::DNS_ADDRESSES {
+                addresses.push(address);
+            }
+        }
+    }
+    table
+        .values_mut()
+        .for_each(|addresses| addresses.sort_by_key(IpAddr::is_ipv6));
+    table
+}
+
+fn with_port(config: hickory_resolver::config::ResolverConfig, port: u16) -> hickory_resolver::config::ResolverConfig {
+    let (domain, search, mut servers) = config.into_parts();
+    for server in &mut servers {
+        server
+            .connections
+            .iter_mut()
+            .for_each(|connection| connection.port = port);
+    }
+    hickory_resolver::config::ResolverConfig::from_parts(domain, search, servers)
+}
