@@ -120,12 +120,8 @@ impl Process {
     /// Waits for its end. `None`: it still ran at the deadline.
     pub fn wait(&mut self, deadline: Duration) -> Option<ExitStatus> {
         let status = poll(deadline, || self.child.try_wait().ok().flatten())?;
-        self.readers
-            .drain(..)
-            .filter(JoinHandle::is_finished)
-            .for_each(|reader| {
-                let _finished = reader.join();
-            });
+        // Those that still read are waited for by whoever wants the last words.
+        self.readers.retain(|reader| !reader.is_finished());
         Some(status)
     }
 
@@ -156,7 +152,7 @@ pub fn run(name: &str, command: &mut Command, deadline: Duration) -> io::Result<
         )
     })?;
     // The pipes close a moment after the exit; a grandchild that inherited them may keep them open.
-    poll(Duration::from_millis(200), || {
+    poll(Duration::from_secs(2), || {
         process.readers.iter().all(JoinHandle::is_finished).then_some(())
     });
     Ok((status, process.output()))
