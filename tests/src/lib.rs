@@ -17,6 +17,7 @@ pub mod http;
 pub mod netns;
 pub mod process;
 pub mod registries;
+pub mod repo;
 pub mod sandbox;
 
 use std::net::{Ipv4Addr, TcpListener};

@@ -1,0 +1,75 @@
+//! Bounds: bodies, heads, clients that dawdle or vanish.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use ballast_tests::repo::Repo;
+
+const MIB: usize = 1 << 20;
+
+#[test]
+fn bodies() {
+    let repo = Repo::dev();
+    repo.done(&[("POST /api/v1/repo/a", "")]);
+    let rows = [
+        (
+            "a file as large as allowed",
+            "POST /api/v1/repo-files/a/x",
+            8 * MIB,
+            201,
+        ),
+        ("a byte more", "POST /api/v1/repo-files/a/x", 8 * MIB + 1, 413),
+        ("a status too large", "POST /repo/base/", MIB + 1, 413),
+        ("a file again", "PATCH /api/v1/repo-files/a/y", 8 * MIB, 201),
+    ];
+    for (row, request, bytes, status) in rows {
+        assert_eq!(repo.send(request, &[], &"x".repeat(bytes)).status, status, "{row}");
+    }
+    let many = (0..8).map(|n| {
+        repo.send(&format!("POST /api/v1/repo-files/a/f{n}"), &[], &"x".repeat(8 * MIB))
+            .status
+    });
+    assert!(
+        many.into_iter().any(|status| status == 413),
+        "a codebase has at most 64 MiB"
+    );
+    assert_eq!(repo.get("/repo/base/").status, 200, "and goes on");
+}
+
+#[test]
+fn heads_and_broken_clients() {
+    let repo = Repo::dev();
+    let address = repo.url.strip_prefix("http://").unwrap();
+    let long = format!("GET /repo/base/ HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(200 << 10));
+    let rows: [(&str, &str, &str); 4] = [
+        ("no HTTP", "\0\0\0\0\r\n\r\n", "HTTP/1.1 400"),
+        ("a head that is too long", &long, "HTTP/1.1 431"),
+        (
+            "a negative length",
+            "POST /repo/base/ HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
+            "HTTP/1.1 400",
+        ),
+        (
+            "a good one, then the end",
+            "GET /repo/base/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+            "HTTP/1.1 200",
+        ),
+    ];
+    for (row, bytes, wanted) in rows {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        // It may hang up before it has read all.
+        let _sent = stream.write_all(bytes.as_bytes());
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap_or_else(|e| panic!("{row}: {e}"));
+        assert_eq!(String::from_utf8_lossy(&answer), wanted, "{row}");
+    }
+    for _ in 0..50 {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream
+            .write_all(b"HEAD /repo/none/ HTTP/1.1\r\nhost: x\r\nprefer: wait=300\r\n\r\n")
+            .unwrap();
+    }
+    assert_eq!(repo.get("/repo/base/").status, 200, "vanished waiters harm nobody");
+}
