@@ -93,6 +93,13 @@ fn name(id: u32) -> String {
     field(id, "Name")
 }
 
+/// Anonymous memory of PID 1 in KiB, at rest: while it starts an agent it has a stack more.
+#[track_caller]
+fn anonymous_kib(sandbox: &Sandbox) -> u64 {
+    settled(sandbox);
+    memory_kib(sandbox.init(), "Anonymous")
+}
+
 /// A line of /proc/PID/smaps_rollup in KiB.
 #[track_caller]
 fn memory_kib(id: u32, key: &str) -> u64 {

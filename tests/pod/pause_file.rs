@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
+use ballast_tests::bin;
 use ballast_tests::sandbox::Spec;
-use ballast_tests::{bin, process};
 
-use crate::{SOON, memory_kib, settled};
+use crate::{memory_kib, settled};
 
 /// Bytes of the shipped file when this was written; a change of more than 5 % is to be argued where this is changed.
 const RECORDED_BYTES: u64 = 1_118_128;
@@ -45,8 +45,9 @@ fn the_file_is_static_and_small() {
 #[test]
 fn v_in_any_case_and_place_prints_the_version() {
     for args in [&["-v"][..], &["-V"], &["x", "-v"], &["--other", "x", "-V", "y"]] {
-        let (status, output) = process::run("pause", Command::new(bin("pause")).args(args), SOON).unwrap();
-        assert_eq!(status.code(), Some(0), "{args:?}");
+        let done = Command::new(bin("pause")).args(args).output().unwrap();
+        assert_eq!(done.status.code(), Some(0), "{args:?}");
+        let output = String::from_utf8(done.stdout).unwrap();
         let version = output
             .trim()
             .strip_prefix("pause ")

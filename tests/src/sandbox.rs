@@ -59,6 +59,7 @@ pub struct Spec {
     env: Vec<String>,
     uid: u32,
     memory_bytes: Option<u64>,
+    cpu_shares: u32,
     oom_score_adj: i32,
     file_size_limit: Option<u64>,
     keeps_output: bool,
@@ -76,6 +77,7 @@ impl Spec {
             ],
             uid: 65535,
             memory_bytes: None,
+            cpu_shares: 2,
             oom_score_adj: 0,
             file_size_limit: None,
             keeps_output: false,
@@ -103,6 +105,12 @@ impl Spec {
     /// The Pod's memory limit, swap included where the machine counts it.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory_bytes = Some(bytes);
+        self
+    }
+
+    /// Share of a busy CPU; 2 is what a sandbox gets, 1024 a usual process. For tests of what is measured in time.
+    pub fn cpu_shares(mut self, shares: u32) -> Self {
+        self.cpu_shares = shares;
         self
     }
 
@@ -229,7 +237,7 @@ impl Spec {
             "linux": {
                 "cgroupsPath": format!("/{id}"),
                 "namespaces": [{"type": "pid"}, {"type": "network"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}],
-                "resources": {"devices": [{"allow": false, "access": "rwm"}], "memory": memory, "cpu": {"shares": 2}},
+                "resources": {"devices": [{"allow": false, "access": "rwm"}], "memory": memory, "cpu": {"shares": self.cpu_shares}},
                 "seccomp": {
                     "defaultAction": "SCMP_ACT_ALLOW",
                     "syscalls": [{"names": FORBIDDEN_CALLS, "action": "SCMP_ACT_ERRNO"}],
