@@ -5,6 +5,7 @@ mod console;
 mod events;
 mod pipy;
 mod prelude;
+mod timeout;
 
 use crate::js;
 use rquickjs::Ctx;
@@ -44,6 +45,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "StreamEnd",
         about: "event: the end of a stream",
         init: events::stream_end,
+    },
+    Global {
+        name: "Timeout",
+        about: "a timer: wait, cancel, restart",
+        init: timeout::init,
     },
     Global {
         name: "console",

@@ -2,9 +2,11 @@
 //! Source: pipyjs/model.md section 3.
 
 use crate::data::Data;
-use crate::js::{self, Callback, JsData, host, throw_type};
+use crate::js::{self, Callback, Deferred, JsData, host, throw_type};
+use crate::pipeline::realm;
 use rquickjs::function::{Function, Opt};
-use rquickjs::{Class, Ctx, Object, Value};
+use rquickjs::{Class, Ctx, IntoJs, Object, Promise, Value};
+use std::rc::Rc;
 
 pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     let pipy = Object::new(ctx.clone())?;
@@ -17,6 +19,7 @@ pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
             host(&ctx).list(dir.0.as_deref().unwrap_or("/"))
         })?,
     )?;
+    pipy.set("watch", Function::new(ctx.clone(), watch)?)?;
     pipy.set("exit", exit(ctx)?)?;
     pipy.set(
         "restart",
@@ -67,6 +70,22 @@ fn solve<'js>(ctx: &Ctx<'js>) -> js::Result<Function<'js>> {
     Function::new(ctx.clone(), |ctx: Ctx<'js>, path: String| host(&ctx).solve(&ctx, &path))
 }
 
+/// A promise of the paths that change, resolved once.
+fn watch<'js>(ctx: Ctx<'js>, path: String) -> js::Result<Promise<'js>> {
+    let (promise, deferred) = Deferred::new(&ctx)?;
+    let realm = Rc::downgrade(&realm(&ctx));
+    let fire = move |paths: Vec<String>| {
+        let Some(realm) = realm.upgrade() else { return };
+        realm.turn(None, |cx, _| {
+            let paths = paths.into_js(&cx.js);
+            let settled = paths.map_err(|error| js::caught(&cx.js, error).1.get(&cx.js));
+            deferred.settle(&cx.js, settled);
+        });
+    };
+    host(&ctx).watch(&path, Box::new(fire));
+    Ok(promise)
+}
+
 /// `exit(code?)` ends the process, `exit(fn)` registers a function for the graceful end.
 fn exit<'js>(ctx: &Ctx<'js>) -> js::Result<Function<'js>> {
     Function::new(ctx.clone(), |ctx: Ctx<'js>, what: Opt<Value<'js>>| -> js::Result<()> {
@@ -85,4 +104,25 @@ fn exit<'js>(ctx: &Ctx<'js>) -> js::Result<Function<'js>> {
         host(&ctx).exit(code);
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::worker::Notice;
+    use crate::worker::testing::serve;
+
+    /// pipyjs/model.md section 3: resolved once, with the changed paths; a trailing slash watches a directory.
+    #[tokio::test(flavor = "current_thread")]
+    async fn watch_resolves_with_the_changed_paths() {
+        for (watched, published) in [("/a.json", "/a.json"), ("a.json", "/a.json"), ("/dir/", "/dir/b.json")] {
+            let script = format!(
+                "pipy.watch('{watched}').then(paths => pipy.exit(paths.length == 1 && paths[0] == '{published}' ? 5 : 6))
+                 pipy().listen(PORT).replaceData()"
+            );
+            let mut served = serve(&script).await;
+            served.engine.publish("/other.json", Some("{}".into())).await;
+            served.engine.publish(published, Some("{}".into())).await;
+            assert_eq!(served.engine.notice().await, Notice::Exit(5), "{watched}");
+        }
+    }
 }

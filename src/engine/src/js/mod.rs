@@ -23,7 +23,7 @@ pub(crate) use head::{head_value, tail_value};
 pub(crate) use host::{Facts, Host, host, set_host};
 pub(crate) use inbound::{Inbound, InboundInfo};
 pub(crate) use options::{Options, number_of, seconds_of};
-pub(crate) use promise::{on_settled, promise_of};
+pub(crate) use promise::{Deferred, on_settled, promise_of};
 pub(crate) use throw::{Positions, caught, describe, error_value, throw_error, throw_type};
 pub(crate) use vars::{Context, Scope};
 

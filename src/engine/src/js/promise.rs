@@ -35,3 +35,37 @@ pub(crate) fn on_settled<'js>(
         .then()?
         .call::<_, ()>((This(promise.clone()), resolved, rejected))
 }
+
+/// A promise of ours, to be settled later. Dropped unsettled it stays pending.
+pub(crate) struct Deferred {
+    resolve: Saved,
+    reject: Saved,
+}
+
+impl Deferred {
+    /// A promise for a script, and what settles it.
+    ///
+    /// # Errors  When the script engine is out of memory.
+    pub(crate) fn new<'js>(ctx: &Ctx<'js>) -> Result<(Promise<'js>, Self)> {
+        let (promise, resolve, reject) = ctx.promise()?;
+        let deferred = Deferred {
+            resolve: Saved::new(ctx, resolve.into_value()),
+            reject: Saved::new(ctx, reject.into_value()),
+        };
+        Ok((promise, deferred))
+    }
+
+    /// Settles it. Whoever does this outside of a call from a script does it in a turn, which then runs the callbacks.
+    pub(crate) fn settle<'js>(self, ctx: &Ctx<'js>, result: std::result::Result<Value<'js>, Value<'js>>) {
+        let (function, value) = match result {
+            Ok(value) => (self.resolve.get(ctx), value),
+            Err(error) => (self.reject.get(ctx), error),
+        };
+        // Fails only while the realm is being torn down.
+        if let Some(function) = function.into_function()
+            && function.call::<_, ()>((value,)).is_err()
+        {
+            ctx.catch();
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! `new Timeout(seconds)`: `wait()`, `cancel()`, `restart(seconds?)`. Source: pipyjs/globals.md section 11.
+
+use crate::js::{self, Deferred, seconds_of, throw_error, throw_type};
+use crate::limits;
+use crate::pipeline::{Realm, Task, realm, spawn};
+use crate::value::Saved;
+use rquickjs::class::Trace;
+use rquickjs::prelude::{Opt, This};
+use rquickjs::{Class, Ctx, JsLifetime, Promise, Value};
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
+    let stored = ctx.store_userdata(Timers::default());
+    debug_assert!(stored.is_ok(), "user data is not borrowed while a realm is set up");
+    Class::<Timeout>::define(&ctx.globals())
+}
+
+/// Number of pending timers of a realm.
+#[derive(Clone, Default, JsLifetime)]
+struct Timers(Rc<Cell<usize>>);
+
+/// What scripts hold.
+#[derive(Trace, JsLifetime)]
+#[rquickjs::class]
+pub struct Timeout {
+    #[qjs(skip_trace)]
+    timer: Rc<Timer>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Pending,
+    Due,
+    Cancelled,
+}
+
+struct Timer {
+    realm: Weak<Realm>,
+    pending: Rc<Cell<usize>>,
+    seconds: Cell<f64>,
+    state: Cell<State>,
+    waits: RefCell<Vec<Deferred>>,
+    /// The script's object, kept from the first `wait` on: what the promises are settled with.
+    object: RefCell<Option<Saved>>,
+    task: RefCell<Option<Task>>,
+}
+
+impl Timer {
+    /// Starts to run; at most `limits::SCRIPT_TIMERS` do at a time.
+    fn start(self: &Rc<Self>, ctx: &Ctx<'_>) -> js::Result<()> {
+        self.stop(State::Cancelled);
+        if self.pending.get() >= limits::SCRIPT_TIMERS {
+            let message = format!("more than {} timeouts are pending", limits::SCRIPT_TIMERS);
+            return Err(throw_error(ctx, &message));
+        }
+        self.state.set(State::Pending);
+        self.pending.set(self.pending.get() + 1);
+        realm(ctx).count_waiting(1);
+        let wait = Duration::try_from_secs_f64(self.seconds.get()).unwrap_or(Duration::MAX);
+        let timer = Rc::downgrade(self);
+        *self.task.borrow_mut() = Some(spawn(async move {
+            tokio::time::sleep(wait).await;
+            if let Some(timer) = timer.upgrade() {
+                timer.fire();
+            }
+        }));
+        Ok(())
+    }
+
+    /// Ends a pending run in this state.
+    fn stop(&self, state: State) {
+        if self.state.replace(state) == State::Pending {
+            self.pending.set(self.pending.get().saturating_sub(1));
+            if let Some(realm) = self.realm.upgrade() {
+                realm.count_waiting(-1);
+            }
+        }
+        self.task.replace(None);
+    }
+
+    /// Outside of a turn: it is due.
+    fn fire(&self) {
+        let Some(realm) = self.realm.upgrade() else { return };
+        // Not after the turn: a callback may restart it.
+        self.stop(State::Due);
+        realm.turn(None, |cx, _| self.settle(&cx.js));
+    }
+
+    fn settle(&self, ctx: &Ctx<'_>) {
+        let waits = self.waits.take();
+        let Some(object) = self.object.take() else { return };
+        for wait in waits {
+            let object = object.get(ctx);
+            wait.settle(
+                ctx,
+                if self.state.get() == State::Due {
+                    Ok(object)
+                } else {
+                    Err(object)
+                },
+            );
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.stop(State::Cancelled);
+    }
+}
+
+fn seconds(ctx: &Ctx<'_>, value: &Value<'_>) -> js::Result<f64> {
+    seconds_of(value).ok_or_else(|| throw_type(ctx, "argument 1 expects a number"))
+}
+
+#[rquickjs::methods]
+impl Timeout {
+    /// `new Timeout(seconds)`: starts to run.
+    #[qjs(constructor)]
+    pub fn new<'js>(ctx: Ctx<'js>, duration: Value<'js>) -> js::Result<Self> {
+        let pending = ctx
+            .userdata::<Timers>()
+            .map(|timers| timers.0.clone())
+            .unwrap_or_default();
+        let timer = Rc::new(Timer {
+            realm: Rc::downgrade(&realm(&ctx)),
+            pending,
+            seconds: Cell::new(seconds(&ctx, &duration)?),
+            state: Cell::new(State::Cancelled),
+            waits: RefCell::default(),
+            object: RefCell::default(),
+            task: RefCell::default(),
+        });
+        timer.start(&ctx)?;
+        Ok(Timeout { timer })
+    }
+
+    /// A promise, resolved with the Timeout when it is due; rejected with it when cancelled.
+    pub fn wait<'js>(this: This<Class<'js, Self>>, ctx: Ctx<'js>) -> js::Result<Promise<'js>> {
+        let timer = this.0.borrow().timer.clone();
+        if timer.waits.borrow().len() >= limits::SCRIPT_TIMERS {
+            return Err(throw_error(&ctx, "too many waits of one timeout"));
+        }
+        let (promise, deferred) = Deferred::new(&ctx)?;
+        let object = Saved::new(&ctx, this.0.into_value());
+        *timer.object.borrow_mut() = Some(object);
+        timer.waits.borrow_mut().push(deferred);
+        if timer.state.get() != State::Pending {
+            timer.settle(&ctx);
+        }
+        Ok(promise)
+    }
+
+    /// Rejects what waits, and later waits.
+    pub fn cancel(&self, ctx: Ctx<'_>) {
+        if self.timer.state.get() == State::Due {
+            return;
+        }
+        self.timer.stop(State::Cancelled);
+        self.timer.settle(&ctx);
+    }
+
+    /// Runs again from now on, for as long as before or as given.
+    pub fn restart<'js>(&self, ctx: Ctx<'js>, duration: Opt<Value<'js>>) -> js::Result<()> {
+        if let Some(duration) = duration.0.filter(|duration| !js::is_nullish(duration)) {
+            self.timer.seconds.set(seconds(&ctx, &duration)?);
+        }
+        self.timer.start(&ctx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::worker::Notice;
+    use crate::worker::testing::{check, serve};
+
+    /// globals.md section 11: each script's last promise gives what its connection gets back.
+    #[tokio::test(flavor = "current_thread")]
+    async fn waits_cancels_restarts() {
+        for (name, promise, output) in [
+            ("due", "(t => t.wait().then(r => r === t))(new Timeout(0.01))", "true"),
+            (
+                "due already",
+                "(t => t.wait().then(() => t.wait()).then(r => r === t))(new Timeout(0))",
+                "true",
+            ),
+            (
+                "duration as text",
+                "new Timeout('0.01s').wait().then(() => 'yes')",
+                "yes",
+            ),
+            (
+                "cancelled",
+                "(t => (p => (t.cancel(), p.catch(r => r === t)))(t.wait()))(new Timeout(60))",
+                "true",
+            ),
+            (
+                "cancelled before",
+                "(t => (t.cancel(), t.wait().catch(r => r === t)))(new Timeout(60))",
+                "true",
+            ),
+            (
+                "restarted sooner",
+                "(t => (t.restart(0.01), t.wait().then(() => 'soon')))(new Timeout(60))",
+                "soon",
+            ),
+            (
+                "restarted after cancel",
+                "(t => (t.cancel(), t.restart(0), t.wait().then(() => 'again')))(new Timeout(60))",
+                "again",
+            ),
+            (
+                "two waits",
+                "(t => Promise.all([t.wait(), t.wait()]).then(a => a.length))(new Timeout(0))",
+                "2",
+            ),
+            (
+                "not a number",
+                "Promise.resolve().then(() => new Timeout('x')).catch(e => e.message)",
+                "argument 1 expects a number",
+            ),
+        ] {
+            let script = format!("pipy().listen(PORT).replaceData(() => ({promise}).then(v => new Data('' + v)))");
+            check(name, &[("/main.js", &script)], "x", output).await;
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_pending_timeout_keeps_the_process_alive() {
+        let script =
+            "pipy().task().onStart(() => { new Timeout(0.3).wait().then(() => pipy.exit(3)); return new StreamEnd })";
+        let mut served = serve(script).await;
+        assert_eq!(served.engine.notice().await, Notice::Exit(3));
+    }
+
+    /// Pending timers of a version end with it.
+    #[tokio::test(flavor = "current_thread")]
+    async fn are_released_with_their_scripts() {
+        let script =
+            "pipy({ _all: new Array(1000).fill(0).map(() => { const t = new Timeout(3600); t.wait(); return t }) })
+            .listen(PORT).replaceData(() => new Data('here'))";
+        for _ in 0..3 {
+            check("pending", &[("/main.js", script)], "x", "here").await;
+        }
+    }
+}
