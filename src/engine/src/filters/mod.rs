@@ -4,10 +4,20 @@
 mod branch;
 mod chain;
 mod connect;
+mod dummy;
+mod dump;
+mod fork;
 mod handle;
+mod handle_message;
+mod insert;
 mod link;
+mod print;
+mod produce;
 mod replace;
+mod replace_message;
+mod replay;
 mod use_module;
+mod wait;
 
 use crate::pipeline::Spec;
 
@@ -18,21 +28,33 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &branch::BRANCH_MESSAGE_START,
     &chain::CHAIN,
     &connect::SPEC,
+    &dummy::DUMMY,
+    &dump::DUMP,
+    &fork::FORK,
     &handle::HANDLE,
     &handle::HANDLE_DATA,
+    &handle_message::HANDLE_MESSAGE,
+    &handle_message::HANDLE_MESSAGE_BODY,
     &handle::HANDLE_MESSAGE_END,
     &handle::HANDLE_MESSAGE_START,
     &handle::HANDLE_STREAM_END,
     &handle::HANDLE_STREAM_START,
+    &insert::INSERT,
     &link::LINK,
     &link::LINK_ASYNC,
+    &print::PRINT,
+    &produce::PRODUCE,
     &replace::REPLACE,
     &replace::REPLACE_DATA,
+    &replace_message::REPLACE_MESSAGE,
+    &replace_message::REPLACE_MESSAGE_BODY,
     &replace::REPLACE_MESSAGE_END,
     &replace::REPLACE_MESSAGE_START,
     &replace::REPLACE_STREAM_END,
     &replace::REPLACE_STREAM_START,
+    &replay::REPLAY,
     &use_module::USE,
+    &wait::WAIT,
 ];
 
 /// Old spellings (pipyjs/filters.md section 11): (alias, name), sorted.
@@ -40,6 +62,8 @@ pub(crate) static ALIASES: &[(&str, &str)] = &[
     ("handleSessionEnd", "handleStreamEnd"),
     ("handleSessionStart", "handleStreamStart"),
     ("onData", "handleData"),
+    ("onMessage", "handleMessage"),
+    ("onMessageBody", "handleMessageBody"),
     ("onMessageEnd", "handleMessageEnd"),
     ("onMessageStart", "handleMessageStart"),
     ("onSessionEnd", "handleStreamEnd"),

@@ -190,10 +190,15 @@ impl Port {
 
     /// In a turn of its own: wakes the filter.
     pub(crate) fn wake(&self, realm: &Rc<Realm>, wake: Wake) {
+        self.wake_from(realm, None, wake);
+    }
+
+    /// As `wake`; `tap` is closed by whoever cannot take more of what the filter then outputs.
+    pub(crate) fn wake_from(&self, realm: &Rc<Realm>, tap: Option<&Rc<Tap>>, wake: Wake) {
         let Some(instance) = self.instance.upgrade() else {
             return;
         };
-        realm.turn(None, |_, work| work.push(Work::Wake(instance, self.index, wake)));
+        realm.turn(tap, |_, work| work.push(Work::Wake(instance, self.index, wake)));
     }
 
     /// In the current turn: wakes the filter. For functions that scripts call.

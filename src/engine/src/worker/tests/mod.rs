@@ -1,6 +1,7 @@
 //! The engine as a whole, on loopback: load, serve, reload, errors, end. One file an area beside it.
 
 mod linking;
+mod messages;
 
 use super::{Engine, Notice, Options};
 use crate::codebase::Codebase;

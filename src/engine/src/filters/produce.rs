@@ -1,0 +1,114 @@
+//! `produce(events | fn)`: makes a stream, from the first input on. Example: `.produce(() => _n++ < 3 ? line() : null)`.
+//! Source: pipyjs/filters.md section 3. One call a turn, and only while those downstream take more.
+
+use super::replace::Replacement;
+use crate::event::{Event, Reason};
+use crate::js;
+use crate::pipeline::{Build, Cx, Filter, Make, Out, Spec, Subs, Tap, Task, Wake, spawn};
+use rquickjs::Value;
+use std::future::poll_fn;
+use std::rc::Rc;
+
+pub(super) static PRODUCE: Spec = Spec {
+    name: "produce",
+    args: "(events | fn)",
+    about: "outputs the results of fn() until a StreamEnd or nothing comes",
+    subs: Subs::None,
+    build: make,
+};
+
+fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
+    let source = Replacement::parse(build)?;
+    Ok(Rc::new(move || {
+        Box::new(Produce {
+            source: source.clone(),
+            started: false,
+            tap: Rc::default(),
+            turn: None,
+        })
+    }))
+}
+
+struct Produce {
+    source: Replacement,
+    started: bool,
+    /// Closed by whoever downstream cannot take more.
+    tap: Rc<Tap>,
+    turn: Option<Task>,
+}
+
+impl Produce {
+    /// Goes on in the next turn in which the tap is open.
+    fn next_turn(&mut self, cx: &Cx<'_>, out: &Out<'_>) {
+        let (port, tap) = (out.port(), self.tap.clone());
+        let realm = Rc::downgrade(&cx.realm);
+        self.turn = Some(spawn(async move {
+            tokio::task::yield_now().await;
+            poll_fn(|context| tap.poll_open(context)).await;
+            if let Some(realm) = realm.upgrade() {
+                port.wake_from(&realm, Some(&tap), Wake::Timer(0));
+            }
+        }));
+    }
+
+    /// Calls the function once.
+    fn call(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Result<(), Reason> {
+        let value = match &self.source {
+            Replacement::Drop => return Ok(()),
+            Replacement::Value(value) => value.get(&cx.js),
+            Replacement::Call(callback) => cx.call(out, callback, ())?,
+        };
+        match js::promise_of(&value) {
+            Some(promise) => cx.settle(out, &promise, 0),
+            None => {
+                self.put(cx, &value, out);
+                Ok(())
+            }
+        }
+    }
+
+    /// Outputs a result; anything but events ends the production.
+    fn put<'js>(&mut self, cx: &mut Cx<'js>, value: &Value<'js>, out: &mut Out<'_>) {
+        let mut events = Vec::new();
+        if js::is_nullish(value) || !js::events_of(&cx.js, value, &mut events) {
+            return;
+        }
+        let last = events.iter().any(|event| matches!(event, Event::StreamEnd(_)));
+        events.into_iter().for_each(|event| out.emit(event));
+        if !last {
+            self.next_turn(cx, out);
+        }
+    }
+}
+
+impl Filter for Produce {
+    fn process(&mut self, cx: &mut Cx<'_>, _event: Event, out: &mut Out<'_>) {
+        if !std::mem::replace(&mut self.started, true)
+            && let Err(reason) = self.call(cx, out)
+        {
+            out.end(reason);
+        }
+    }
+
+    fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
+        match wake {
+            Wake::Timer(_) => {
+                if let Err(reason) = self.call(cx, out) {
+                    out.end(reason);
+                }
+            }
+            Wake::Settled(_, Ok(value)) => {
+                let value = value.get(&cx.js);
+                self.put(cx, &value, out);
+            }
+            Wake::Settled(_, Err(error)) => out.end(Reason::Value(error)),
+            Wake::Gate | Wake::Message(_) => {}
+        }
+    }
+
+    fn reset(&mut self) {
+        self.started = false;
+        self.tap = Rc::default();
+        self.turn = None;
+    }
+}
