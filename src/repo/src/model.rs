@@ -150,6 +150,11 @@ impl State {
         self.gone_order.iter().map(|(&at, name)| (at, name.as_str()))
     }
 
+    /// How many deleted names are remembered.
+    pub(crate) fn gone_count(&self) -> usize {
+        self.gone.len()
+    }
+
     /// Puts a codebase in, or takes it out, and keeps the indexes right.
     pub(crate) fn set(&mut self, name: &str, codebase: Option<Codebase>) {
         if let Some(old) = self.codebases.remove(name) {
