@@ -19,7 +19,9 @@ pub(super) struct Conditions {
 impl Conditions {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let known = text(header::IF_NONE_MATCH.as_str()).map(|list| list.split(',').map(plain).collect());
+        // The whole value too: a version may hold commas and quotes.
+        let known = text(header::IF_NONE_MATCH.as_str())
+            .map(|list| list.split(',').map(plain).chain([list.trim().to_owned()]).collect());
         Self {
             known,
             revision: text(REVISION_HEADER).and_then(|value| value.trim().parse().ok()),
@@ -78,7 +80,7 @@ mod tests {
     #[test]
     fn what_a_client_holds() {
         type Headers = &'static [(&'static str, &'static str)];
-        let rows: [(&str, Headers, bool); 8] = [
+        let rows: [(&str, Headers, bool); 9] = [
             ("nothing", &[], false),
             ("the version", &[("if-none-match", "5")], true),
             ("quoted", &[("if-none-match", "\"5\"")], true),
@@ -94,10 +96,18 @@ mod tests {
                 &[("if-none-match", "5"), ("ballast-revision", "8")],
                 false,
             ),
+            ("a list without it", &[("if-none-match", "4, 6")], false),
             ("a revision alone", &[("ballast-revision", "9")], false),
         ];
         for (row, headers, wanted) in rows {
             assert_eq!(conditions(headers).holds("5", 9), wanted, "{row}");
+        }
+    }
+
+    #[test]
+    fn a_version_with_commas_and_quotes() {
+        for version in ["a,b", "\"a\",b", "W/x"] {
+            assert!(conditions(&[("if-none-match", version)]).holds(version, 1), "{version}");
         }
     }
 
