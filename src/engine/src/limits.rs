@@ -59,3 +59,9 @@ pub(crate) const DNS_FILE_BYTES: u64 = 1 << 20;
 pub(crate) const CONNECT_RETRY_PAUSE: Duration = Duration::from_millis(10);
 /// Messages waiting between the control thread and a worker.
 pub(crate) const CONTROL_QUEUE: usize = 64;
+/// Bytes of an HTTP/1 body that are collected to learn its length before it is sent in chunks (`bufferSize` 0).
+pub(crate) const HTTP_COLLECT_BYTES: usize = 1 << 20;
+/// Bodies up to so many bytes are copied behind their head, so that a message is one slice.
+pub(crate) const HTTP_INLINE_BYTES: usize = 4 << 10;
+/// Bytes of a response that may wait for the responses before it while its source is still read.
+pub(crate) const HTTP_HELD_RESPONSE_BYTES: usize = 256 << 10;

@@ -4,6 +4,7 @@
 mod branch;
 mod chain;
 mod connect;
+mod demux_http;
 mod dummy;
 mod dump;
 mod fork;
@@ -16,6 +17,7 @@ mod produce;
 mod replace;
 mod replace_message;
 mod replay;
+mod serve_http;
 mod use_module;
 mod wait;
 
@@ -28,6 +30,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &branch::BRANCH_MESSAGE_START,
     &chain::CHAIN,
     &connect::SPEC,
+    &demux_http::SPEC,
     &dummy::DUMMY,
     &dump::DUMP,
     &fork::FORK,
@@ -53,6 +56,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &replace::REPLACE_STREAM_END,
     &replace::REPLACE_STREAM_START,
     &replay::REPLAY,
+    &serve_http::SPEC,
     &use_module::USE,
     &wait::WAIT,
 ];

@@ -1,1 +1,13 @@
-//! Shared by the mux and demux families: queues, HTTP sessions. See the files.
+//! What the HTTP filters share: messages into bytes, the server's side of a connection, the client's pool of sessions.
+//! Not for bytes into messages (codec) nor for the filters' arguments (filters/).
+
+mod http_encode;
+mod http_error;
+mod http_options;
+mod http_request;
+mod http_response;
+mod http_server;
+mod http_slot;
+
+pub(crate) use http_options::HttpOptions;
+pub(crate) use http_server::{Incoming, Server};

@@ -1,0 +1,397 @@
+//! The server's side of an HTTP/1 connection: requests out of bytes, responses into bytes in the order of the requests.
+//! Not for who answers: `demuxHTTP` and `serveHTTP` do. Source: pipyjs/http.md sections 2 to 4; RFC 9112 2.2, 8, 9.
+
+use super::http_encode::Problem;
+use super::http_error;
+use super::http_options::HttpOptions;
+use super::http_response::ResponseWriter;
+use super::http_slot::{Outcome, Slot};
+use crate::data::Data;
+use crate::event::{Event, MessageEnd, Reason, StreamError, Tail};
+use crate::limits;
+use crate::message::Message;
+use crate::pipeline::{Child, Closed, Cx, Out};
+use ballast_codec::Chunks;
+use ballast_codec::http1::{self, Expect, Frame, RequestDecoder, RequestHead};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// What arrived.
+pub(crate) enum Incoming {
+    /// A request; its number is the key of all that concerns it.
+    Head(u64, RequestHead),
+    /// Bytes of its body.
+    Body(u64, Data),
+    /// It is complete.
+    End(u64, MessageEnd),
+    /// Bytes of the tunnel.
+    Raw(u64, Data),
+    /// The end of the tunnel's input.
+    RawEnd(u64, Reason),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Requests,
+    Tunnel,
+    /// What still comes is dropped.
+    Stopped,
+}
+
+/// See the module.
+pub(crate) struct Server {
+    options: Rc<HttpOptions>,
+    decoder: RequestDecoder,
+    input: Chunks,
+    /// Requests whose responses have not been sent, oldest first.
+    slots: VecDeque<Slot>,
+    /// Key of the first slot.
+    first: u64,
+    /// The request whose body is being read.
+    open: Option<u64>,
+    reading: Reading,
+    /// No request after the one being read is taken.
+    closing: bool,
+    /// The peer's end, held until all responses are sent.
+    end: Option<Reason>,
+    requests: usize,
+    /// Keeps the peer from sending more requests.
+    tap: Option<Closed>,
+    ended: bool,
+}
+
+impl Server {
+    /// For a new connection.
+    pub(crate) fn new(options: Rc<HttpOptions>) -> Self {
+        Server {
+            decoder: RequestDecoder::new(options.limits.clone()),
+            options,
+            input: Chunks::new(),
+            slots: VecDeque::new(),
+            first: 0,
+            open: None,
+            reading: Reading::Requests,
+            closing: false,
+            end: None,
+            requests: 0,
+            tap: None,
+            ended: false,
+        }
+    }
+
+    /// Back to the state of a new connection.
+    pub(crate) fn reset(&mut self) {
+        self.decoder.reset();
+        self.input.clear();
+        self.slots.clear();
+        self.first = 0;
+        self.open = None;
+        self.reading = Reading::Requests;
+        self.closing = false;
+        self.end = None;
+        self.requests = 0;
+        self.tap = None;
+        self.ended = false;
+    }
+
+    /// Takes received bytes; then ask `next` until there is nothing.
+    pub(crate) fn push(&mut self, cx: &Cx<'_>, data: Data) {
+        if self.ended || self.reading == Reading::Stopped {
+            return;
+        }
+        self.input.extend(data);
+        // Nothing is decoded while a tunnel is being decided.
+        if self.decoder.is_paused() && self.input.len() >= limits::READ_BYTES {
+            self.hold(cx);
+        }
+    }
+
+    /// Takes the end of the input; then ask `next`.
+    pub(crate) fn push_end(&mut self, reason: Reason, out: &mut Out<'_>) {
+        if self.ended {
+            return;
+        }
+        if reason.is_clean() {
+            self.end = Some(reason);
+        } else {
+            self.close(reason, out);
+        }
+    }
+
+    /// What arrived next; None when more input or a response is needed.
+    pub(crate) fn next(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Option<Incoming> {
+        while !self.ended {
+            if self.reading == Reading::Stopped || (self.closing && self.open.is_none() && !self.decoder.is_paused()) {
+                self.reading = Reading::Stopped;
+                self.input.clear();
+                self.tap = None;
+                self.settle(out);
+                return None;
+            }
+            if self.open.is_none() && self.slots.len() >= limits::PIPELINED_REQUESTS {
+                self.hold(cx);
+                return None;
+            }
+            match self.decoder.decode(&mut self.input) {
+                Ok(Some(frame)) => {
+                    if let Some(incoming) = self.take(frame) {
+                        return Some(incoming);
+                    }
+                }
+                Ok(None) if self.reading == Reading::Tunnel => {
+                    self.tap = None;
+                    let key = self.first;
+                    return self.end.take().map(|reason| Incoming::RawEnd(key, reason));
+                }
+                Ok(None) if self.decoder.is_paused() => return None,
+                Ok(None) => {
+                    self.tap = None;
+                    self.end.as_ref()?;
+                    match self.decoder.finish() {
+                        Ok(_) => self.reading = Reading::Stopped,
+                        Err(error) => self.malformed(cx, &error, out),
+                    }
+                }
+                Err(error) => self.malformed(cx, &error, out),
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, frame: Frame<RequestHead>) -> Option<Incoming> {
+        Some(match frame {
+            Frame::Head(head) => {
+                self.requests += 1;
+                let mut writer = ResponseWriter::to_request(&head);
+                writer.is_last |= self.options.max_messages == self.requests;
+                // A tunnel is decided by its response: nothing is read until then anyway.
+                self.closing |= writer.is_last;
+                let key = self.first + self.slots.len() as u64;
+                self.slots.push_back(Slot::new(writer, self.options.buffer_size));
+                self.open = Some(key);
+                Incoming::Head(key, head)
+            }
+            Frame::Body(bytes) => Incoming::Body(self.open?, bytes.into()),
+            Frame::End(http1::Tail { head_size, body_size }) => {
+                let tail = Tail::Sizes {
+                    head: head_size,
+                    body: usize::try_from(body_size).unwrap_or(usize::MAX),
+                };
+                let end = MessageEnd {
+                    tail: Some(tail),
+                    payload: None,
+                };
+                Incoming::End(self.open.take()?, end)
+            }
+            Frame::Raw(bytes) => Incoming::Raw(self.first, bytes.into()),
+        })
+    }
+
+    fn hold(&mut self, cx: &Cx<'_>) {
+        if self.tap.is_none() {
+            self.tap = cx.tap.as_ref().map(|tap| tap.close());
+        }
+    }
+
+    fn slot(&mut self, key: u64) -> Option<&mut Slot> {
+        let index = usize::try_from(key.checked_sub(self.first)?).ok()?;
+        self.slots.get_mut(index)
+    }
+
+    /// The pipeline that answers a request; None when the response is complete.
+    pub(crate) fn child(&mut self, key: u64) -> Option<&Child> {
+        self.slot(key)?.child.as_ref()
+    }
+
+    /// Sets it; it is dropped with the request.
+    pub(crate) fn set_child(&mut self, key: u64, child: Child) {
+        if let Some(slot) = self.slot(key) {
+            slot.child = Some(child);
+        }
+    }
+
+    /// True when the connection is a tunnel.
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.reading == Reading::Tunnel
+    }
+
+    /// Takes an event of the response to request `key`; then ask `next`, for there may be room again. The first complete
+    /// message counts.
+    pub(crate) fn respond(&mut self, cx: &mut Cx<'_>, key: u64, event: Event, out: &mut Out<'_>) {
+        let index = key
+            .checked_sub(self.first)
+            .and_then(|index| usize::try_from(index).ok());
+        let Some(index) = index.filter(|index| !self.ended && *index < self.slots.len()) else {
+            return;
+        };
+        let is_only = index + 1 == self.slots.len() && self.input.is_empty();
+        let is_last = is_only && cx.realm.is_retired();
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let mut bytes = Data::new();
+        match (&slot.outcome, event) {
+            (Outcome::Open, Event::StreamEnd(reason)) => {
+                if matches!(reason, Reason::Value(_)) && slot.is_unanswered() {
+                    // DEVIATES: upstream closes without a word when a script threw.
+                    return self.answer(cx, key, http_error::response(500, ""), out);
+                }
+                let reason = match slot.is_unanswered() {
+                    true => reason,
+                    // Part of the response is out: the peer must not take it for a whole one.
+                    false if reason.is_clean() => Reason::Named(StreamError::ReadError),
+                    false => reason,
+                };
+                slot.outcome = Outcome::Failed(reason);
+            }
+            (Outcome::Open, event) => match slot.answer(&cx.js, event, is_last, &mut bytes) {
+                Ok(closes) => self.closing |= closes,
+                Err(problem) => {
+                    let reason = report(cx, out, problem);
+                    return self.respond(cx, key, Event::StreamEnd(reason), out);
+                }
+            },
+            (Outcome::Tunnel, Event::Data(data)) => bytes = data,
+            (Outcome::Tunnel, Event::StreamEnd(reason)) => slot.outcome = Outcome::Failed(reason),
+            _ => return,
+        }
+        if !bytes.is_empty() {
+            if index == 0 && slot.held.is_empty() {
+                out.emit(Event::Data(bytes));
+            } else {
+                slot.held.append(bytes);
+                if slot.held.len() >= limits::HTTP_HELD_RESPONSE_BYTES && slot.closed.is_none() {
+                    slot.closed = cx.tap.as_ref().map(|tap| tap.close());
+                }
+            }
+        }
+        if index == 0 && !matches!(self.slots.front().map(|slot| &slot.outcome), Some(Outcome::Open)) {
+            self.settle(out);
+        }
+    }
+
+    /// Takes an event from behind the tunnel.
+    pub(crate) fn respond_tunnel(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
+        self.respond(cx, self.first, event, out);
+    }
+
+    /// Gives request `key` no response: the connection closes after the responses before it.
+    pub(crate) fn fail(&mut self, key: u64, reason: Reason, out: &mut Out<'_>) {
+        if let Some(slot) = self.slot(key) {
+            slot.forget();
+            slot.outcome = Outcome::Failed(reason);
+            self.settle(out);
+        }
+    }
+
+    /// The pending request whose key has these lower 32 bits.
+    pub(crate) fn key_of(&self, tag: u32) -> Option<u64> {
+        (self.first..self.first + self.slots.len() as u64).find(|key| *key as u32 == tag)
+    }
+
+    /// Answers request `key` with this message, in place of what its pipeline may have begun.
+    pub(crate) fn answer(&mut self, cx: &mut Cx<'_>, key: u64, message: Message, out: &mut Out<'_>) {
+        let Some(slot) = self.slot(key) else { return };
+        slot.forget();
+        for event in message.into_events() {
+            self.respond(cx, key, event, out);
+        }
+    }
+
+    /// Sends what the order of the responses allows; the end when there is nothing more to come.
+    fn settle(&mut self, out: &mut Out<'_>) {
+        while let Some(slot) = self.slots.front_mut() {
+            if !slot.held.is_empty() {
+                out.emit(Event::Data(std::mem::take(&mut slot.held)));
+                slot.closed = None;
+            }
+            match &slot.outcome {
+                Outcome::Open => return,
+                Outcome::Done { close: false } => {
+                    self.slots.pop_front();
+                    self.first += 1;
+                    self.decoder.resume();
+                }
+                Outcome::Done { close: true } => return self.close(Reason::Clean, out),
+                Outcome::Failed(reason) => {
+                    let reason = reason.clone();
+                    return self.close(reason, out);
+                }
+                Outcome::Tunnel => {
+                    if self.reading != Reading::Tunnel {
+                        self.reading = Reading::Tunnel;
+                        self.closing = false;
+                        self.decoder.start_raw(&mut self.input);
+                    }
+                    return;
+                }
+            }
+        }
+        if self.reading == Reading::Stopped && (self.end.is_some() || self.closing) {
+            let reason = self.end.take().unwrap_or_default();
+            self.close(reason, out);
+        }
+    }
+
+    /// Ends the connection; children go.
+    fn close(&mut self, reason: Reason, out: &mut Out<'_>) {
+        if self.ended {
+            return;
+        }
+        self.reset();
+        self.ended = true;
+        out.end(reason);
+    }
+
+    /// Answers bytes that are no request, after the good requests before them, and closes.
+    fn malformed(&mut self, cx: &mut Cx<'_>, error: &http1::Error, out: &mut Out<'_>) {
+        if matches!(error, http1::Error::Http2Preface) {
+            self.reset();
+            self.ended = true;
+            return cx.fail(out, "HTTP/2 is not supported yet; use HTTP/1.1");
+        }
+        tracing::debug!(target: "http", %error, "not a request");
+        let open = self.open.take();
+        self.reading = Reading::Stopped;
+        self.closing = true;
+        self.input.clear();
+        let key = match open {
+            None => {
+                let writer = ResponseWriter {
+                    is_last: true,
+                    keep_version: false,
+                    to: Expect::Other,
+                    ..ResponseWriter::default()
+                };
+                self.slots.push_back(Slot::new(writer, 0));
+                self.first + self.slots.len() as u64 - 1
+            }
+            Some(key) => key,
+        };
+        let Some(slot) = self.slot(key) else {
+            // Answered before the body was complete.
+            return self.settle(out);
+        };
+        if slot.is_unanswered() {
+            slot.writer.is_last = true;
+            return self.answer(cx, key, http_error::response(error.status(), ""), out);
+        }
+        match slot.outcome {
+            Outcome::Open => {
+                slot.child = None;
+                slot.outcome = Outcome::Failed(Reason::Named(StreamError::ProtocolError));
+            }
+            Outcome::Done { ref mut close } => *close = true,
+            Outcome::Tunnel | Outcome::Failed(_) => {}
+        }
+        self.settle(out);
+    }
+}
+
+/// Logs why a message cannot be sent and makes it the reason of a StreamEnd.
+pub(super) fn report(cx: &mut Cx<'_>, out: &Out<'_>, problem: Problem) -> Reason {
+    let place = out.place();
+    let error = match problem {
+        Problem::Script(error) => error,
+        Problem::Head(error) => crate::js::throw_error(&cx.js, &error.to_string()),
+    };
+    cx.failed(&place, error)
+}
