@@ -225,7 +225,15 @@ fn rust_files(source: &Path, layer: &str) -> Vec<PathBuf> {
             }
         }
     }
-    files.retain(|file| file.is_file() && file.extension().is_some_and(|extension| extension == "rs"));
+    // What only tests compile may look anywhere, as tests at the end of a file may.
+    let is_test = |file: &PathBuf| {
+        file.iter()
+            .any(|part| part == "tests" || part == "tests.rs" || part == "testing.rs")
+    };
+    files.retain(|file| {
+        let file_in = file.strip_prefix(source).unwrap_or(file).to_path_buf();
+        file.is_file() && file.extension().is_some_and(|extension| extension == "rs") && !is_test(&file_in)
+    });
     files
 }
 
