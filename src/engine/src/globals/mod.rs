@@ -3,6 +3,8 @@
 
 mod console;
 mod events;
+mod functions;
+mod json;
 mod pipy;
 mod prelude;
 mod timeout;
@@ -25,6 +27,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "Data",
         about: "bytes; class of events and of message bodies",
         init: events::data,
+    },
+    Global {
+        name: "JSON",
+        about: "JSON texts: parse, stringify, and decode, encode for Data",
+        init: json::init,
     },
     Global {
         name: "Message",
@@ -52,14 +59,44 @@ pub(crate) static GLOBALS: &[Global] = &[
         init: timeout::init,
     },
     Global {
+        name: "branch",
+        about: "the value of the first condition that holds",
+        init: functions::branch,
+    },
+    Global {
         name: "console",
         about: "log lines: log, info, warn, error, debug",
         init: console::init,
     },
     Global {
+        name: "invoke",
+        about: "calls a function and catches what it throws",
+        init: functions::invoke,
+    },
+    Global {
         name: "pipy",
         about: "makes configurations; the codebase, the process",
         init: pipy::init,
+    },
+    Global {
+        name: "print",
+        about: "writes values to standard output",
+        init: functions::print,
+    },
+    Global {
+        name: "println",
+        about: "writes values and a newline to standard output",
+        init: functions::println,
+    },
+    Global {
+        name: "repeat",
+        about: "calls a function until it returns something",
+        init: functions::repeat,
+    },
+    Global {
+        name: "select",
+        about: "the value of the first case that is equal",
+        init: functions::select,
     },
 ];
 
