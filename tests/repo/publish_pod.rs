@@ -104,6 +104,17 @@ fn what_is_known_stays_known() {
         (&pod["status"]["podIP"], &pod["status"]["ready"]),
         (&json!("10.0.0.5"), &json!(true))
     );
+    let before = repo.version("/pod/default/p");
+    write(&format!("{on}, infra.flomesh.io/proxy: 'true'"));
+    let (code, output) = publish(&repo, &file, &[], None);
+    assert!(
+        code == 0 && output.contains("new version 2"),
+        "what scripts decide when loaded reloads them: {output}"
+    );
+    assert_eq!(
+        (before.0.as_str(), repo.version("/pod/default/p").0.as_str()),
+        ("1", "2")
+    );
     write("app: x");
     let (_, output) = publish(&repo, &file, &[], None);
     assert!(output.contains("deleted, for no label asks for it"), "{output}");

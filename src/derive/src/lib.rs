@@ -10,9 +10,11 @@ pub mod features;
 pub mod labels;
 mod manifest;
 mod ports;
+mod reload;
 mod settings;
 
 pub use derive::{BASE, Derived, codebase_name, derive};
 pub use error::Error;
 pub use manifest::Manifest;
+pub use reload::needs_reload;
 pub use settings::Settings;

@@ -1,18 +1,18 @@
 //! `publish-pod`: derives the codebase of each Pod in a manifest and puts it into a Repo, as the controller will. The first
-//! publish creates and commits; everything later changes `pod.json` alone, which is published in place: the scripts of /base
-//! watch it and choose features by it, so that neither readiness nor a new label reloads a worker.
+//! publish creates and commits. Later ones change `pod.json` alone: in place where running scripts follow the change
+//! (readiness, addresses, deletion), so that nothing reloads; as a new version where they only see it when loaded.
 
 use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
-use ballast_derive::{Derived, Manifest, Settings, codebase_name, derive};
+use ballast_derive::{Derived, Manifest, Settings, codebase_name, derive, needs_reload};
 use ballast_repo_client::pod::{POD_PATH, PodDocument};
 use ballast_repo_client::{Options, Upload, Writer};
 
 use crate::config::PublishPod;
 
-/// Version of the first commit; later ones come from the base only.
+/// Version of the first commit.
 const FIRST_VERSION: &str = "1";
 
 /// Publishes; prints a line for each Pod.
@@ -128,12 +128,20 @@ async fn put(writer: &Writer, derived: &Derived, published: Option<&str>) -> any
         };
         writer.upload(name, &file).await?;
     }
-    if is_committed {
+    if !is_committed {
+        writer.commit(name, FIRST_VERSION).await?;
+        return Ok(format!("{name}: created, version {FIRST_VERSION}"));
+    }
+    let pod = derived.files.get(POD_PATH).map(String::as_str).unwrap_or_default();
+    // An edit that was left behind hides what is served, so it is taken for the worse.
+    if info.edit_files.is_empty() && !needs_reload(published.unwrap_or_default(), pod) {
         writer.publish(name).await?;
         return Ok(format!("{name}: published in place"));
     }
-    writer.commit(name, FIRST_VERSION).await?;
-    Ok(format!("{name}: created, version {FIRST_VERSION}"))
+    let number: u128 = info.version.parse().unwrap_or(0);
+    let version = number.saturating_add(1).to_string();
+    writer.commit(name, &version).await?;
+    Ok(format!("{name}: new version {version}"))
 }
 
 /// The time in RFC 3339, as the API server writes it.
