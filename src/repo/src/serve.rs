@@ -55,7 +55,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: watch::Re
         }
     }
     drop(listener);
-    let all = u32::try_from(MAX_CONNECTIONS - 1).unwrap_or(u32::MAX);
+    let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
     if tokio::time::timeout(DRAIN_TIMEOUT, permits.acquire_many(all))
         .await
         .is_err()

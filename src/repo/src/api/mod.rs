@@ -135,7 +135,10 @@ async fn body(permits: &Semaphore, body: Body, limit: usize) -> Result<Bytes, Bo
     let too_slow = |_| Box::new(text(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time"));
     let read = async {
         let _permit = permits.acquire().await;
-        axum::body::to_bytes(body, limit).await
+        // A copy: the original is a slice of a read buffer that is several times as large.
+        axum::body::to_bytes(body, limit)
+            .await
+            .map(|bytes| Bytes::copy_from_slice(&bytes))
     };
     tokio::time::timeout(BODY_TIMEOUT, read)
         .await
