@@ -1,9 +1,11 @@
 //! The table of filters: the one list that the front ends, the reference page, the graph and the tests are made from.
 //! One file a filter, or a family whose members differ in one value; see pipeline/filter.rs for the shape.
 
+mod accept_tls;
 mod branch;
 mod chain;
 mod connect;
+mod connect_tls;
 mod demux_http;
 mod dummy;
 mod dump;
@@ -25,11 +27,13 @@ use crate::pipeline::Spec;
 
 /// All filters, sorted by name.
 pub(crate) static FILTERS: &[&Spec] = &[
+    &accept_tls::SPEC,
     &branch::BRANCH,
     &branch::BRANCH_MESSAGE,
     &branch::BRANCH_MESSAGE_START,
     &chain::CHAIN,
     &connect::SPEC,
+    &connect_tls::SPEC,
     &demux_http::SPEC,
     &dummy::DUMMY,
     &dump::DUMP,

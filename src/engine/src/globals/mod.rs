@@ -2,6 +2,7 @@
 //! Source: pipyjs/globals.md.
 
 mod console;
+mod crypto;
 mod events;
 mod functions;
 mod json;
@@ -67,6 +68,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "console",
         about: "log lines: log, info, warn, error, debug",
         init: console::init,
+    },
+    Global {
+        name: "crypto",
+        about: "certificates and private keys",
+        init: crypto::init,
     },
     Global {
         name: "invoke",

@@ -1,5 +1,6 @@
 //! Sockets: listeners, connections in both directions. Not for protocols (codec) nor for what pipelines do with bytes.
 
+mod certificate;
 mod connection;
 mod dns;
 mod listener;
@@ -8,8 +9,14 @@ mod outbound;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod verifier;
+mod x509;
 
+pub(crate) use certificate::{Certificate, CertificateChain, PrivateKey};
 pub(crate) use connection::{Connection, ConnectionClosed, Target};
 pub(crate) use dns::resolve;
 pub(crate) use listener::{Address, ListenOptions, ListenTarget, Listener, parse_address};
 pub(crate) use outbound::{Dial, DialOptions, OutboundInfo, Progress, parse_target, target_text};
+pub(crate) use tls::{Machine, provider as tls_provider};
+pub(crate) use verifier::PeerVerifier;

@@ -8,6 +8,10 @@ mod http_request;
 mod http_response;
 mod http_server;
 mod http_slot;
+mod tls;
+#[cfg(test)]
+mod tls_tests;
 
 pub(crate) use http_options::HttpOptions;
 pub(crate) use http_server::{Incoming, Server};
+pub(crate) use tls::{Side, TlsFilter, TlsOptions};

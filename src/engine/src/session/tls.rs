@@ -1,0 +1,666 @@
+//! What `acceptTLS` and `connectTLS` share: options, callbacks, and the flow between the plain side and the wire.
+//! Source: pipyjs/filters.md section 7.
+//!
+//! `verify` is asked when the handshake is complete and before any byte of the application moves, not from within it:
+//! the library calls its verifiers where scripts cannot run.
+
+use crate::data::Data;
+use crate::event::{Event, Reason};
+use crate::js::{self, Callback, Options, throw_error, throw_type, truthy};
+use crate::net::{Certificate, CertificateChain, Machine, PeerVerifier, PrivateKey, tls_provider};
+use crate::pipeline::{Args, Child, Cx, Filter, Hold, Out, Sub};
+use rquickjs::class::Trace;
+use rquickjs::{Class, Ctx, JsLifetime, Object, Value};
+use rustls::client::Resumption;
+use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use std::cell::{OnceCell, RefCell};
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Sessions of servers that a client filter remembers, to shorten later handshakes.
+const RESUMABLE_SESSIONS: usize = 32;
+const VERSIONS: [(&str, u8); 4] = [("TLS1", 0), ("TLS1.1", 1), ("TLS1.2", 2), ("TLS1.3", 3)];
+
+/// Which end we are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// `connectTLS`: input is plain, the sub-pipeline is the wire.
+    Client,
+    /// `acceptTLS`: input is the wire, the sub-pipeline is plain.
+    Server,
+}
+
+/// A certificate with its key.
+#[derive(Clone)]
+struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: Rc<PrivateKeyDer<'static>>,
+}
+
+#[derive(Clone)]
+enum Given<T> {
+    Value(T),
+    Call(Callback),
+}
+
+/// Options, parsed when the layout is built.
+pub(crate) struct TlsOptions {
+    side: Side,
+    identity: Option<Given<Identity>>,
+    verify: Option<Callback>,
+    on_state: Option<Callback>,
+    handshake: Option<Callback>,
+    versions: Vec<&'static SupportedProtocolVersion>,
+    alpn: Option<Given<Vec<String>>>,
+    sni: Option<Given<String>>,
+    /// Made at the first connection; kept when no option is a function.
+    client: OnceCell<Arc<ClientConfig>>,
+    server: OnceCell<Arc<ServerConfig>>,
+    verifier: Arc<PeerVerifier>,
+}
+
+impl TlsOptions {
+    /// Reads them.
+    ///
+    /// # Errors  Throws for wrong types, unusable certificates and versions older than TLS 1.2 as the newest.
+    pub(crate) fn parse<'js>(ctx: &Ctx<'js>, value: &Value<'js>, side: Side) -> js::Result<Self> {
+        let options = Options::new(ctx, value)?;
+        let identity = match options.value("certificate")? {
+            None => None,
+            Some(value) => Some(match Callback::from_value(ctx, &value) {
+                Some(callback) => Given::Call(callback),
+                None => Given::Value(identity(ctx, &value)?),
+            }),
+        };
+        let sni = match options.value("sni")? {
+            None => None,
+            Some(value) => Some(match Callback::from_value(ctx, &value) {
+                Some(callback) => Given::Call(callback),
+                None => Given::Value(options.string("sni")?.unwrap_or_default()),
+            }),
+        };
+        let alpn = match options.value("alpn")? {
+            None => None,
+            Some(value) => Some(match Callback::from_value(ctx, &value) {
+                Some(callback) => Given::Call(callback),
+                None => Given::Value(names(ctx, &value)?),
+            }),
+        };
+        let trusted = trusted(ctx, options.value("trusted")?)?;
+        let verify = match options.callback("verify")? {
+            Some(verify) => Some(verify),
+            None => options.callback("onVerify")?,
+        };
+        let named = sni.is_some();
+        let verifier = PeerVerifier::new(&tls_provider(), trusted, verify.is_some(), named)
+            .map_err(|what| throw_error(ctx, &what))?;
+        Ok(TlsOptions {
+            side,
+            identity,
+            verify,
+            on_state: options.callback("onState")?,
+            handshake: options.callback("handshake")?,
+            versions: versions(ctx, &options)?,
+            alpn,
+            sni,
+            client: OnceCell::new(),
+            server: OnceCell::new(),
+            verifier,
+        })
+    }
+}
+
+fn trusted<'js>(ctx: &Ctx<'js>, value: Option<Value<'js>>) -> js::Result<Vec<CertificateDer<'static>>> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let wrong = || throw_type(ctx, "options.trusted expects an array of certificates");
+    let array = value.as_array().ok_or_else(wrong)?;
+    let mut all = Vec::new();
+    for item in array.iter::<Value>() {
+        let item = item?;
+        if let Ok(certificate) = Class::<Certificate>::from_value(&item) {
+            all.push(certificate.borrow().der.clone());
+        } else if let Ok(chain) = Class::<CertificateChain>::from_value(&item) {
+            all.extend(chain.borrow().ders.iter().cloned());
+        } else {
+            return Err(wrong());
+        }
+    }
+    Ok(all)
+}
+
+fn identity<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Identity> {
+    let wrong = || throw_type(ctx, "options.certificate expects { cert, key } or a function");
+    let object = value.as_object().ok_or_else(wrong)?;
+    let cert: Value<'js> = object.get("cert")?;
+    let chain = if let Ok(certificate) = Class::<Certificate>::from_value(&cert) {
+        vec![certificate.borrow().der.clone()]
+    } else if let Ok(chain) = Class::<CertificateChain>::from_value(&cert) {
+        chain.borrow().ders.clone()
+    } else {
+        return Err(wrong());
+    };
+    let key: Value<'js> = object.get("key")?;
+    let key = Class::<PrivateKey>::from_value(&key).map_err(|_| wrong())?;
+    let key = key.borrow().key.clone();
+    Ok(Identity { chain, key })
+}
+
+fn names<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Vec<String>> {
+    if let Some(text) = value.as_string() {
+        return Ok(vec![text.to_string()?]);
+    }
+    let wrong = || throw_type(ctx, "options.alpn expects a string, an array of strings or a function");
+    let array = value.as_array().ok_or_else(wrong)?;
+    array.iter::<String>().collect::<js::Result<_>>().map_err(|_| {
+        ctx.catch();
+        wrong()
+    })
+}
+
+fn versions(ctx: &Ctx<'_>, options: &Options<'_>) -> js::Result<Vec<&'static SupportedProtocolVersion>> {
+    let bound = |name: &str, default: u8| -> js::Result<u8> {
+        let Some(text) = options.string(name)? else {
+            return Ok(default);
+        };
+        let known = VERSIONS.iter().find(|(version, _)| *version == text);
+        known.map(|(_, number)| *number).ok_or_else(|| {
+            throw_error(
+                ctx,
+                &format!("options.{name} '{text}' is unknown; expected TLS1, TLS1.1, TLS1.2 or TLS1.3"),
+            )
+        })
+    };
+    let (min, max) = (bound("minVersion", 2)?, bound("maxVersion", 3)?);
+    let all = [(2, &rustls::version::TLS12), (3, &rustls::version::TLS13)];
+    let chosen: Vec<_> = all
+        .into_iter()
+        .filter(|(n, _)| (min..=max).contains(n))
+        .map(|(_, v)| v)
+        .collect();
+    if chosen.is_empty() {
+        return Err(throw_error(
+            ctx,
+            "options.maxVersion: only TLS1.2 and TLS1.3 are supported",
+        ));
+    }
+    Ok(chosen)
+}
+
+/// What `onState` gets.
+#[derive(Trace, JsLifetime)]
+#[rquickjs::class(rename = "TLSSession")]
+pub struct TlsSession {
+    #[qjs(skip_trace)]
+    facts: Rc<RefCell<SessionFacts>>,
+}
+
+#[derive(Default)]
+struct SessionFacts {
+    state: &'static str,
+    error: Option<String>,
+    protocol: String,
+    hostname: String,
+    peer: Option<CertificateDer<'static>>,
+}
+
+#[rquickjs::methods]
+impl TlsSession {
+    /// 'idle', 'handshake', 'connected' or 'closed'.
+    #[qjs(get)]
+    pub fn state(&self) -> &'static str {
+        self.facts.borrow().state
+    }
+
+    /// Why it failed.
+    #[qjs(get)]
+    pub fn error(&self) -> Option<String> {
+        self.facts.borrow().error.clone()
+    }
+
+    /// Result of ALPN.
+    #[qjs(get)]
+    pub fn protocol(&self) -> String {
+        self.facts.borrow().protocol.clone()
+    }
+
+    /// SNI.
+    #[qjs(get)]
+    pub fn hostname(&self) -> String {
+        self.facts.borrow().hostname.clone()
+    }
+
+    /// The peer's certificate, or null.
+    #[qjs(get)]
+    pub fn peer<'js>(&self, ctx: Ctx<'js>) -> js::Result<Value<'js>> {
+        let peer = self.facts.borrow().peer.clone();
+        match peer {
+            Some(der) => Ok(Class::instance(ctx, Certificate { der })?.into_value()),
+            None => Ok(Value::new_null(ctx)),
+        }
+    }
+}
+
+/// The filter, either side.
+pub(crate) struct TlsFilter {
+    options: Rc<TlsOptions>,
+    layout: Sub,
+    machine: Option<Machine>,
+    name: Option<ServerName<'static>>,
+    child: Option<Child>,
+    stage: Stage,
+    /// Input of the plain side, until the handshake is done.
+    held: Hold,
+    facts: Rc<RefCell<SessionFacts>>,
+    /// The plain side has ended: close_notify was sent.
+    plain_ended: bool,
+    /// The wire has ended, or the peer has said so.
+    wire_ended: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Idle,
+    Handshake,
+    Connected,
+    Over,
+}
+
+/// Why a handshake ends: shown to people, or an exception of a script that was already logged.
+enum Failure {
+    Shown(String),
+    Logged(Reason),
+}
+
+impl From<Reason> for Failure {
+    fn from(reason: Reason) -> Self {
+        Failure::Logged(reason)
+    }
+}
+
+impl From<rustls::Error> for Failure {
+    fn from(error: rustls::Error) -> Self {
+        Failure::Shown(error.to_string())
+    }
+}
+
+impl TlsFilter {
+    /// A filter that has seen nothing. `layout`: the sub-pipeline.
+    pub(crate) fn new(options: Rc<TlsOptions>, layout: Sub) -> Self {
+        TlsFilter {
+            options,
+            layout,
+            machine: None,
+            name: None,
+            child: None,
+            stage: Stage::Idle,
+            held: Hold::default(),
+            facts: Rc::default(),
+            plain_ended: false,
+            wire_ended: false,
+        }
+    }
+
+    fn to_wire(&self, event: Event, out: &mut Out<'_>) {
+        match self.options.side {
+            Side::Server => out.emit(event),
+            Side::Client => {
+                if let Some(child) = &self.child {
+                    out.feed(child, event);
+                }
+            }
+        }
+    }
+
+    fn to_plain(&self, event: Event, out: &mut Out<'_>) {
+        match self.options.side {
+            Side::Client => out.emit(event),
+            Side::Server => {
+                if let Some(child) = &self.child {
+                    out.feed(child, event);
+                }
+            }
+        }
+    }
+
+    fn send(&self, wire: Data, out: &mut Out<'_>) {
+        if !wire.is_empty() {
+            self.to_wire(Event::Data(wire), out);
+        }
+    }
+
+    fn spawn(&mut self, out: &mut Out<'_>) {
+        let layout = self.layout.get();
+        let context = out.context();
+        self.child = Some(out.spawn(&layout, context, 0, Args::None));
+    }
+
+    fn change(&mut self, cx: &mut Cx<'_>, state: &'static str, out: &mut Out<'_>) -> Result<(), Failure> {
+        self.facts.borrow_mut().state = state;
+        let Some(callback) = &self.options.on_state else {
+            return Ok(());
+        };
+        let session = Class::instance(
+            cx.js.clone(),
+            TlsSession {
+                facts: self.facts.clone(),
+            },
+        );
+        let session = session.map_err(|error| cx.failed(&out.place(), error))?;
+        cx.call(out, callback, (session,))?;
+        Ok(())
+    }
+
+    fn begin(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Result<(), Failure> {
+        self.stage = Stage::Handshake;
+        if self.options.side == Side::Server {
+            self.machine = Some(Machine::server());
+            return self.change(cx, "handshake", out);
+        }
+        self.spawn(out);
+        let sni = match &self.options.sni {
+            None => None,
+            Some(Given::Value(name)) => Some(name.clone()),
+            Some(Given::Call(callback)) => {
+                let name = cx.call(out, callback, ())?;
+                (!js::is_nullish(&name)).then(|| js::value_to_text(&cx.js, &name))
+            }
+        };
+        let sni = sni.filter(|name| !name.is_empty());
+        // An address is not sent as SNI: without a name this one stands for none.
+        let none = ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let name = match &sni {
+            None => none,
+            Some(name) => ServerName::try_from(name.clone())
+                .map_err(|_| Failure::Shown(format!("sni '{name}' is not a host name")))?,
+        };
+        self.facts.borrow_mut().hostname = sni.unwrap_or_default();
+        let config = self.client_config(cx, out)?;
+        self.name = Some(name.clone());
+        let mut machine = Machine::client(config, name)?;
+        let mut wire = Data::new();
+        machine.collect(&mut wire);
+        self.machine = Some(machine);
+        self.change(cx, "handshake", out)?;
+        self.send(wire, out);
+        Ok(())
+    }
+
+    /// The certificate to show; `sni`: what a client asked for.
+    fn identity(&self, cx: &mut Cx<'_>, sni: &str, out: &Out<'_>) -> Result<Option<Identity>, Failure> {
+        Ok(match &self.options.identity {
+            None => None,
+            Some(Given::Value(identity)) => Some(identity.clone()),
+            Some(Given::Call(callback)) => {
+                let value = cx.call(out, callback, (sni,))?;
+                if js::is_nullish(&value) {
+                    return Ok(None);
+                }
+                Some(identity(&cx.js, &value).map_err(|error| cx.failed(&out.place(), error))?)
+            }
+        })
+    }
+
+    fn client_config(&self, cx: &mut Cx<'_>, out: &Out<'_>) -> Result<Arc<ClientConfig>, Failure> {
+        let options = &self.options;
+        if let Some(config) = options.client.get() {
+            return Ok(config.clone());
+        }
+        let builder = ClientConfig::builder_with_provider(tls_provider())
+            .with_protocol_versions(&options.versions)?
+            .dangerous()
+            .with_custom_certificate_verifier(options.verifier.clone());
+        let mut config = match self.identity(cx, "", out)? {
+            Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key.clone_key())?,
+            None => builder.with_no_client_auth(),
+        };
+        config.resumption = Resumption::in_memory_sessions(RESUMABLE_SESSIONS);
+        let alpn = match &options.alpn {
+            None => Vec::new(),
+            Some(Given::Value(names)) => names.clone(),
+            Some(Given::Call(callback)) => {
+                let value = cx.call(out, callback, ())?;
+                names(&cx.js, &value).map_err(|error| cx.failed(&out.place(), error))?
+            }
+        };
+        config.alpn_protocols = alpn.into_iter().map(String::into_bytes).collect();
+        let config = Arc::new(config);
+        if !matches!(options.identity, Some(Given::Call(_))) && !matches!(options.alpn, Some(Given::Call(_))) {
+            return Ok(options.client.get_or_init(|| config).clone());
+        }
+        Ok(config)
+    }
+
+    fn server_config(&self, cx: &mut Cx<'_>, out: &Out<'_>) -> Result<Arc<ServerConfig>, Failure> {
+        let options = &self.options;
+        let hello = self.machine.as_ref().map(Machine::hello).unwrap_or_default();
+        let sni = hello.server_name.unwrap_or_default();
+        self.facts.borrow_mut().hostname.clone_from(&sni);
+        let base = match options.server.get() {
+            Some(config) => config.clone(),
+            None => {
+                let identity = self.identity(cx, &sni, out)?;
+                let identity = identity.ok_or_else(|| Failure::Shown(format!("no certificate for '{sni}'")))?;
+                let builder =
+                    ServerConfig::builder_with_provider(tls_provider()).with_protocol_versions(&options.versions)?;
+                let builder = if options.verifier.wants_certificate() {
+                    builder.with_client_cert_verifier(options.verifier.clone())
+                } else {
+                    builder.with_no_client_auth()
+                };
+                let config = Arc::new(builder.with_single_cert(identity.chain, identity.key.clone_key())?);
+                if matches!(options.identity, Some(Given::Value(_))) {
+                    options.server.get_or_init(|| config.clone());
+                }
+                config
+            }
+        };
+        let offered: Vec<String> = hello
+            .protocols
+            .iter()
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect();
+        let chosen = match &options.alpn {
+            _ if offered.is_empty() => None,
+            None => None,
+            Some(Given::Value(names)) => names.iter().find(|name| offered.contains(name)).cloned(),
+            Some(Given::Call(callback)) => {
+                let index = cx.call(out, callback, (offered.clone(),))?;
+                let index = index.as_number().filter(|index| *index >= 0.0);
+                index.and_then(|index| offered.get(index as usize).cloned())
+            }
+        };
+        // No common protocol: goes on without one, where the library would refuse.
+        let Some(chosen) = chosen else { return Ok(base) };
+        let mut config = ServerConfig::clone(&base);
+        config.alpn_protocols = vec![chosen.into_bytes()];
+        Ok(Arc::new(config))
+    }
+
+    /// Encrypted bytes.
+    fn wire_data(&mut self, cx: &mut Cx<'_>, data: Data, out: &mut Out<'_>) -> Result<(), Failure> {
+        let Some(mut machine) = self.machine.take() else {
+            return Ok(());
+        };
+        let mut wire = Data::new();
+        let result = machine.decrypt(data, &mut wire);
+        self.machine = Some(machine);
+        self.send(wire, out);
+        let mut progress = result?;
+        if progress.asked {
+            let config = self.server_config(cx, out)?;
+            let Some(mut machine) = self.machine.take() else {
+                return Ok(());
+            };
+            let mut wire = Data::new();
+            let result = machine.configure(config, &mut wire);
+            self.machine = Some(machine);
+            self.send(wire, out);
+            progress = result?;
+        }
+        let is_done = self.machine.as_ref().is_some_and(|machine| !machine.is_handshaking());
+        if is_done && self.stage == Stage::Handshake {
+            self.connected(cx, out)?;
+        }
+        if !progress.plain.is_empty() {
+            self.to_plain(Event::Data(progress.plain), out);
+        }
+        if progress.ended {
+            self.wire_end(cx, Reason::Clean, out)?;
+        }
+        Ok(())
+    }
+
+    fn connected(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Result<(), Failure> {
+        let Some(machine) = &self.machine else { return Ok(()) };
+        let chain = machine.peer_chain().to_vec();
+        let protocol = machine.protocol();
+        if let Some(verify) = &self.options.verify {
+            let ok = self.options.verifier.judge(&chain, self.name.as_ref());
+            for der in chain.iter().rev() {
+                let certificate = Class::instance(cx.js.clone(), Certificate { der: der.clone() });
+                let certificate = certificate.map_err(|error| cx.failed(&out.place(), error))?;
+                if !truthy(&cx.call(out, verify, (ok, certificate))?) {
+                    return Err(Failure::Shown("peer refused by options.verify".to_owned()));
+                }
+            }
+        }
+        self.stage = Stage::Connected;
+        {
+            let mut facts = self.facts.borrow_mut();
+            facts.protocol.clone_from(&protocol);
+            facts.peer = chain.into_iter().next();
+        }
+        self.change(cx, "connected", out)?;
+        if let Some(callback) = &self.options.handshake {
+            let info = Object::new(cx.js.clone()).and_then(|info| info.set("alpn", protocol).map(|()| info));
+            let info = info.map_err(|error| cx.failed(&out.place(), error))?;
+            cx.call(out, callback, (info,))?;
+        }
+        if self.options.side == Side::Server {
+            self.spawn(out);
+        }
+        self.to_plain(Event::flush(), out);
+        for event in self.held.take() {
+            self.plain(cx, event, out)?;
+        }
+        Ok(())
+    }
+
+    /// An event of the plain side.
+    fn plain(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) -> Result<(), Failure> {
+        if self.plain_ended || !matches!(event, Event::Data(_) | Event::StreamEnd(_)) {
+            return Ok(());
+        }
+        if self.stage != Stage::Connected {
+            out.hold(&mut self.held, event);
+            return Ok(());
+        }
+        let Some(machine) = &mut self.machine else {
+            return Ok(());
+        };
+        let mut wire = Data::new();
+        match event {
+            Event::Data(data) if data.is_empty() => self.to_wire(Event::flush(), out),
+            Event::Data(data) => {
+                machine.encrypt(data, &mut wire)?;
+                self.send(wire, out);
+            }
+            Event::StreamEnd(_) => {
+                self.plain_ended = true;
+                machine.close(&mut wire);
+                self.send(wire, out);
+                self.to_wire(Event::end(), out);
+                self.close_if_done(cx, out)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The wire has ended, or the peer has said that it sends no more.
+    fn wire_end(&mut self, cx: &mut Cx<'_>, reason: Reason, out: &mut Out<'_>) -> Result<(), Failure> {
+        if self.wire_ended {
+            return Ok(());
+        }
+        self.wire_ended = true;
+        if self.stage == Stage::Handshake {
+            if reason.is_clean() {
+                return Err(Failure::Shown("the peer closed the connection".to_owned()));
+            }
+            // Why there is no connection says more than that there is none.
+            return Err(Failure::Logged(reason));
+        }
+        self.to_plain(Event::StreamEnd(reason), out);
+        self.close_if_done(cx, out)
+    }
+
+    fn close_if_done(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Result<(), Failure> {
+        if self.plain_ended && self.wire_ended && self.stage == Stage::Connected {
+            self.stage = Stage::Over;
+            self.change(cx, "closed", out)?;
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, cx: &mut Cx<'_>, failure: Failure, out: &mut Out<'_>) {
+        let was_connected = self.stage == Stage::Connected;
+        self.stage = Stage::Over;
+        self.held.clear();
+        let reason = match failure {
+            Failure::Logged(reason) => reason,
+            Failure::Shown(what) => {
+                let failed = if was_connected { "connection" } else { "handshake" };
+                tracing::warn!(target: "tls", filter = out.place(), error = what, "[tls] {failed} failed");
+                self.facts.borrow_mut().error = Some(what);
+                Reason::Clean
+            }
+        };
+        // An exception here was logged; the stream ends anyway.
+        self.change(cx, "closed", out).ok();
+        self.to_wire(Event::end(), out);
+        if self.options.side == Side::Client || was_connected {
+            self.to_plain(Event::StreamEnd(reason), out);
+        }
+    }
+
+    fn handle(&mut self, cx: &mut Cx<'_>, is_plain: bool, event: Event, out: &mut Out<'_>) {
+        if self.stage == Stage::Over {
+            return;
+        }
+        let result = match event {
+            event if is_plain => self.plain(cx, event, out),
+            Event::Data(data) if data.is_empty() => Ok(()),
+            Event::Data(data) => self.wire_data(cx, data, out),
+            Event::StreamEnd(reason) => self.wire_end(cx, reason, out),
+            _ => Ok(()),
+        };
+        if let Err(failure) = result {
+            self.fail(cx, failure, out);
+        }
+    }
+}
+
+impl Filter for TlsFilter {
+    fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
+        if self.stage == Stage::Idle {
+            if matches!(event, Event::StreamEnd(_)) {
+                self.stage = Stage::Over;
+                return out.emit(event);
+            }
+            if let Err(failure) = self.begin(cx, out) {
+                return self.fail(cx, failure, out);
+            }
+        }
+        self.handle(cx, self.options.side == Side::Client, event, out);
+    }
+
+    fn output(&mut self, cx: &mut Cx<'_>, _key: u64, event: Event, out: &mut Out<'_>) {
+        self.handle(cx, self.options.side == Side::Server, event, out);
+    }
+
+    fn reset(&mut self) {
+        *self = TlsFilter::new(self.options.clone(), self.layout.clone());
+    }
+}
