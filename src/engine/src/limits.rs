@@ -45,6 +45,10 @@ pub(crate) const HELD_BYTES: usize = 64 << 20;
 pub(crate) const HEADER_BYTES: usize = 16 << 10;
 /// Requests of one connection that may be in progress (HTTP/1 pipelining) before it is no longer read.
 pub(crate) const PIPELINED_REQUESTS: usize = 64;
+/// Children of a `demux` that nobody waits for, and that may still finish what they do.
+pub(crate) const DEMUX_SILENT: usize = 1024;
+/// How long a `mux` keeps a session that no stream uses (`maxIdle`), seconds.
+pub(crate) const SESSION_IDLE_SECONDS: f64 = 60.0;
 /// Addresses taken from one DNS answer.
 pub(crate) const DNS_ADDRESSES: usize = 16;
 /// Names kept in a worker's DNS cache.

@@ -6,6 +6,7 @@ mod branch;
 mod chain;
 mod connect;
 mod connect_tls;
+mod demux;
 mod demux_http;
 mod dummy;
 mod dump;
@@ -14,6 +15,8 @@ mod handle;
 mod handle_message;
 mod insert;
 mod link;
+mod mux;
+mod mux_session;
 mod print;
 mod produce;
 mod replace;
@@ -34,6 +37,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &chain::CHAIN,
     &connect::SPEC,
     &connect_tls::SPEC,
+    &demux::DEMUX,
     &demux_http::SPEC,
     &dummy::DUMMY,
     &dump::DUMP,
@@ -49,6 +53,8 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &insert::INSERT,
     &link::LINK,
     &link::LINK_ASYNC,
+    &mux::MERGE,
+    &mux::MUX,
     &print::PRINT,
     &produce::PRODUCE,
     &replace::REPLACE,
@@ -67,8 +73,10 @@ pub(crate) static FILTERS: &[&Spec] = &[
 
 /// Old spellings (pipyjs/filters.md section 11): (alias, name), sorted.
 pub(crate) static ALIASES: &[(&str, &str)] = &[
+    ("demuxQueue", "demux"),
     ("handleSessionEnd", "handleStreamEnd"),
     ("handleSessionStart", "handleStreamStart"),
+    ("muxQueue", "mux"),
     ("onData", "handleData"),
     ("onMessage", "handleMessage"),
     ("onMessageBody", "handleMessageBody"),

@@ -200,6 +200,21 @@ impl Out<'_> {
         Child::new(child)
     }
 
+    /// Makes and starts a pipeline that may outlive this one; its output goes to `sink`.
+    pub(crate) fn spawn_to(
+        &mut self,
+        layout: &Rc<Layout>,
+        context: Rc<Context>,
+        sink: Rc<dyn super::Sink>,
+        args: Args,
+    ) -> Child {
+        let (realm, chain) = (&self.instance.realm, self.instance.chain.clone());
+        let depth = self.instance.depth + 1;
+        let child = Instance::create(realm, layout, context, Output::Sink(sink), chain, depth);
+        self.work.push(Work::Start(child.clone(), args));
+        Child::new(child)
+    }
+
     /// The context of the pipeline that the filter is in.
     pub(crate) fn context(&self) -> Rc<Context> {
         self.instance.context.clone()

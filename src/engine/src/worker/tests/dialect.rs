@@ -3,6 +3,9 @@
 
 use crate::worker::testing::{check, check_refused};
 
+/// Name, files, what is said.
+type Refused<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+
 /// A script that answers with the text of an expression, evaluated in a callback.
 fn answer(expression: &str) -> String {
     format!("pipy().listen('127.0.0.1:PORT').replaceData(d => new Data('' + ({expression})))")
@@ -190,7 +193,7 @@ async fn modules_share_exported_variables() {
         "true4",
     )
     .await;
-    let rows: &[(&str, &[(&str, &str)], &str)] = &[
+    let rows: &[Refused<'_>] = &[
         (
             "solve: recursion",
             &[

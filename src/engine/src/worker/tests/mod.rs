@@ -4,6 +4,7 @@ mod dialect;
 mod http_server;
 mod linking;
 mod messages;
+mod sessions;
 
 use super::{Engine, Notice, Options};
 use crate::codebase::Codebase;
