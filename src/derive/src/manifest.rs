@@ -8,6 +8,9 @@ use serde::Deserialize;
 
 use crate::error::Error;
 
+/// Annotation of a mirror Pod: the UID (a hash) of the static Pod that it stands for, which names its cgroups.
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
 /// A Pod as its manifest (or the API server) tells it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Manifest {
@@ -46,9 +49,11 @@ impl Manifest {
         Ok(pods)
     }
 
-    /// `metadata.uid`.
+    /// The UID that the Pod has on its node: `metadata.uid`, but for the API server's copy of a static Pod the original's.
     pub fn uid(&self) -> Option<&str> {
-        self.metadata.uid.as_deref().filter(|uid| !uid.is_empty())
+        let original = self.metadata.annotations.get(MIRROR);
+        let uid = original.or(self.metadata.uid.as_ref()).map(String::as_str);
+        uid.filter(|uid| !uid.is_empty())
     }
 
     /// `status.podIP`.
