@@ -9,8 +9,10 @@ use std::time::Duration;
 use ballast_tests::TempDir;
 use ballast_tests::process::{descendants, kill_tree};
 use nix::sys::prctl::set_child_subreaper;
-use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::signal_name;
 
 /// What is removed once no process of ours is left.
 static LEFTOVERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -18,18 +20,13 @@ static LEFTOVERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 /// Where the kernel shows cgroups, both versions.
 const CGROUPS: &str = "/sys/fs/cgroup";
 
-/// Starts to watch for INT, TERM and HUP; call it once, before any thread is started.
+/// Starts to watch for INT, TERM and HUP. By handlers, for a blocked signal would be blocked in all children too.
 pub(crate) fn watch() {
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGINT);
-    signals.add(Signal::SIGTERM);
-    signals.add(Signal::SIGHUP);
-    // Blocked here and so in all threads; std clears the mask in children.
-    signals.thread_block().expect("the mask is a valid one");
     set_child_subreaper(true).expect("Linux has had it since 3.4");
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).expect("these three may be handled");
     std::thread::spawn(move || {
-        let signal = signals.wait().map_or("an unknown signal", Signal::as_str);
-        crate::console::plain(&format!("stopped by {signal}: ending all that was started"));
+        let name = signals.forever().next().and_then(signal_name).unwrap_or("a signal");
+        crate::console::plain(&format!("stopped by {name}: ending all that was started"));
         sweep();
         std::process::exit(1);
     });
