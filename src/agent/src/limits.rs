@@ -16,3 +16,40 @@ pub(crate) const POLL_PERIOD: Duration = Duration::from_secs(5);
 pub(crate) const LOCAL_POLL_PERIOD: Duration = Duration::from_secs(1);
 /// Signals waiting to be handled.
 pub(crate) const SIGNAL_QUEUE: usize = 16;
+/// First and longest time between tries to reach the Repo after errors; half of each is chance.
+pub(crate) const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// A long poll that was held back for so long counts as held: the next one follows at once.
+pub(crate) const HELD_POLL: Duration = Duration::from_secs(1);
+/// Longest wait for a DNS answer; a dead server takes a minute by itself.
+pub(crate) const DNS_DEADLINE: Duration = Duration::from_secs(2);
+/// Addresses taken from one DNS answer.
+pub(crate) const DNS_ADDRESSES: usize = 8;
+/// Changes of a codebase that wait to be applied.
+pub(crate) const CHANGES: usize = 1;
+/// Connections to the admin port at one time.
+pub(crate) const ADMIN_CONNECTIONS: usize = 16;
+/// Time that one connection to the admin port may take.
+pub(crate) const ADMIN_TIME: Duration = Duration::from_secs(30);
+/// Bytes of the body of a request to the admin port.
+pub(crate) const ADMIN_BODY_BYTES: usize = 4096;
+/// Pause after a connection could not be accepted (no file descriptors left).
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Bytes of log that the agent keeps in memory.
+pub(crate) const AGENT_LOG_BYTES: usize = 256 << 10;
+/// Admin port of the agent on loopback, and name of its abstract socket in the node's network. Source: design.md 4.
+pub(crate) const ADMIN_PORT: u16 = 15062;
+/// See [`ADMIN_PORT`].
+pub(crate) const ADMIN_SOCKET: &str = "ballast";
+/// Time between two status reports of the agent; the Repo forgets an instance after 60 s.
+pub(crate) const REPORT_PERIOD: Duration = Duration::from_secs(20);
+/// An agent that has run for so long has started well.
+pub(crate) const HEALTHY: Duration = Duration::from_secs(10);
+/// Starts from the kept codebase that may end badly before the Repo is asked first.
+pub(crate) const SNAPSHOT_TRIES: u64 = 3;
+/// How much earlier than PID 1's patience ends we end.
+pub(crate) const LEAVE_MARGIN: Duration = Duration::from_millis(200);
+/// Longest wait that `run` asks a Repo for.
+pub(crate) const RUN_WAIT: Duration = Duration::from_secs(60);
+/// Where SIGTSTP opens the admin port when the command line names none.
+pub(crate) const DEFAULT_ADMIN: std::net::SocketAddr =
+    std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 6060);

@@ -3,10 +3,16 @@
 //! 1 failed, 64 bad usage.
 #![forbid(unsafe_code)]
 
+mod address;
+mod admin;
 mod config;
+mod facts;
+mod feed;
 mod limits;
 mod log;
+mod pod;
 mod run;
+mod running;
 mod signals;
 
 use config::Command;
@@ -17,6 +23,8 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os()
         .map(|arg| arg.to_string_lossy().into_owned())
         .collect();
+    // One of a process; it can only be there already, which is as good.
+    rustls::crypto::ring::default_provider().install_default().ok();
     match config::command(&args) {
         Command::Print(text) => {
             // A closed stdout is the caller's choice.
@@ -27,6 +35,7 @@ fn main() -> ExitCode {
             log::complain(&message);
             ExitCode::from(code)
         }
+        Command::Agent(config) => ExitCode::from(pod::main(*config)),
         Command::Run(config) => ExitCode::from(run::main(*config)),
     }
 }

@@ -10,10 +10,15 @@ pub(super) fn version() -> String {
 
 /// Help of the binary.
 pub(super) fn ballast() -> String {
-    "ballast agent      in a Pod, beside PID 1: runs the scripts that the Repo has for this Pod\n\
-     ballast run ...    runs scripts; see ballast run --help\n\
-     ballast --version\n"
-        .to_owned()
+    let mut text = "ballast agent      in a Pod, beside PID 1: runs the scripts that the Repo has for this Pod\n\
+                    ballast run ...    runs scripts; see ballast run --help\n\
+                    ballast --version\n\n\
+                    Environment of ballast agent:\n"
+        .to_owned();
+    for (name, about) in super::agent::ENVIRONMENT {
+        let _infallible = writeln!(text, "  {name:<20} {about}");
+    }
+    text
 }
 
 /// Help of `run`.

@@ -1,10 +1,12 @@
 //! Command line and environment of the process: the only reader of both. Typed values flow down from here.
 //! Source: pipyjs/cli.md (run), design.md 4 (agent).
 
+mod agent;
 mod flags;
 mod help;
 mod run;
 
+pub(crate) use agent::AgentConfig;
 pub(crate) use run::{LogTo, Program, RunConfig};
 
 /// What the process is to do.
@@ -13,6 +15,8 @@ pub(crate) enum Command {
     Print(String),
     /// Say this on stderr and exit with the code.
     Usage(String, u8),
+    /// Be the agent of a Pod.
+    Agent(Box<AgentConfig>),
     /// Run scripts.
     Run(Box<RunConfig>),
 }
@@ -30,6 +34,7 @@ pub(crate) fn command(args: &[String]) -> Command {
         return run::command(program, rest);
     }
     match rest.first().map(String::as_str) {
+        Some("agent") => agent::command(&rest[1..], |name| std::env::var(name).ok()),
         Some("run") => run::command(program, &rest[1..]),
         Some("--version" | "-v" | "-version") => Command::Print(help::version()),
         Some("--help" | "-h" | "-help") => Command::Print(help::ballast()),

@@ -1,16 +1,20 @@
 //! `ballast run`: the engine on a command line. Where the scripts come from is source.rs; the life of the process, with
-//! signals, reload and the end, is here. Source: pipyjs/cli.md sections 1 and 4, repo.md 1.1.
+//! signals, reload, reports and the end, is here. Source: pipyjs/cli.md sections 1 and 4, repo.md 1 to 1.2.
 
 mod local;
 mod source;
 
+use crate::admin::{Admin, Open};
 use crate::config::{RUN_FAILED, RunConfig};
+use crate::facts::{self, Facts};
+use crate::feed::{Change, codebase};
+use crate::limits;
 use crate::log::Log;
+use crate::running::Running;
 use crate::signals::Signals;
-use ballast_engine::{Engine, Notice, Options};
+use ballast_engine::{Codebase, Notice, Options};
 use source::Source;
 use std::fs::OpenOptions;
-use std::sync::Arc;
 
 /// Runs until there is nothing left to do, and gives the exit code.
 pub(crate) fn main(config: RunConfig) -> u8 {
@@ -30,66 +34,171 @@ pub(crate) fn main(config: RunConfig) -> u8 {
     runtime.block_on(run(config, log))
 }
 
-async fn run(config: RunConfig, _log: Log) -> u8 {
-    let source = match Source::open(&config) {
+/// What ends a run: the exit code.
+struct Exit(u8);
+
+async fn run(config: RunConfig, log: Log) -> u8 {
+    let mut source = match Source::open(&config) {
         Ok(source) => source,
         Err(error) => return fail(&error),
     };
     let mut signals = Signals::new();
     signals.take(&["SIGINT", "SIGTERM", "SIGHUP", "SIGTSTP"]);
     let options = options(&config);
-    let mut engine = match start(&source, &options).await {
-        Ok(engine) => engine,
-        Err(message) => return fail(&message),
+    let facts = Facts::new(&options.uuid, &options.name, options.since_ms, own_address(&config));
+    let mut run = Run {
+        running: Running::new(options, facts.clone()),
+        admin: AdminPort {
+            admin: Admin {
+                facts: facts.clone(),
+                log,
+                options: shown_options(&config),
+            },
+            open: None,
+        },
+        facts,
+        config,
     };
-    if config.verify {
-        return 0;
+    if run.config.admin_open
+        && let Some(address) = run.config.admin
+        && let Err(error) = run.admin.open(address).await
+    {
+        return fail(&format!("cannot open the admin port {address}: {error}"));
     }
+    // A local program that does not load ends the process; a remote one is waited for.
+    match source.fetch() {
+        Some(Err(error)) => return fail(&error),
+        Some(Ok(codebase)) => {
+            if let Err(error) = run.running.apply(codebase).await {
+                return fail(&error.to_string());
+            }
+            if run.config.verify {
+                return 0;
+            }
+        }
+        None => {}
+    }
+    let mut reports = tokio::time::interval(limits::POLL_PERIOD);
+    reports.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        let status = engine.status().await;
-        let handled: Vec<&str> = status.signals.iter().map(String::as_str).collect();
-        signals.take(&handled);
-        tokio::select! {
-            notice = engine.notice() => match notice {
-                Notice::Exit(code) => return exit_code(code),
-                Notice::Idle => return 0,
-                Notice::Restart => reload(&mut engine, &source).await,
+        signals.take(&run.running.signals());
+        let ended = tokio::select! {
+            change = source.next() => run.change(change, &mut source).await,
+            notice = run.running.notice() => match notice {
+                Notice::Exit(code) => Err(Exit(exit_code(code))),
+                Notice::Idle => Err(Exit(0)),
+                Notice::Restart => run.refresh(&mut source).await,
             },
             name = signals.next() => match name {
-                name if handled.contains(&name) => engine.signal(name).await,
-                "SIGHUP" => reload(&mut engine, &source).await,
-                "SIGTSTP" => {}
-                _ => return shut_down(engine, signals).await,
+                name if run.running.signal(name).await => Ok(()),
+                "SIGHUP" => run.refresh(&mut source).await,
+                "SIGTSTP" => { run.admin.toggle(run.config.admin).await; Ok(()) }
+                _ => return shut_down(run.running, signals).await,
             },
+            _ = reports.tick(), if run.config.status => { source.report(&run.facts, run.config.metrics); Ok(()) }
+        };
+        if let Err(Exit(code)) = ended {
+            return code;
         }
     }
 }
 
-async fn start(source: &Source, options: &Options) -> Result<Engine, String> {
-    let codebase = source.fetch()?;
-    Engine::start(Arc::new(codebase), options.clone())
-        .await
-        .map_err(|error| error.to_string())
+/// The parts of a run that changes act on.
+struct Run {
+    config: RunConfig,
+    running: Running,
+    facts: Facts,
+    admin: AdminPort,
 }
 
-async fn reload(engine: &mut Engine, source: &Source) {
-    let result = match source.fetch() {
-        Ok(codebase) => engine
-            .reload(Arc::new(codebase))
-            .await
-            .map_err(|error| error.to_string()),
-        Err(error) => Err(error),
-    };
-    match result {
-        Ok(()) => tracing::info!(target: "restart", "codebase {} reloaded", source.shown()),
-        Err(error) => tracing::error!(target: "restart", "Failed reloading codebase {}: {error}", source.shown()),
+impl Run {
+    /// Fetches again, and reloads even to the same version.
+    async fn refresh(&mut self, source: &mut Source) -> Result<(), Exit> {
+        match source.fetch() {
+            None => {
+                source.refresh();
+                Ok(())
+            }
+            Some(Ok(codebase)) => self.apply(codebase, source).await,
+            Some(Err(error)) => {
+                tracing::error!(target: "restart", "Failed reloading codebase {}: {error}", source.shown());
+                Ok(())
+            }
+        }
+    }
+
+    async fn change(&mut self, change: Option<Change>, source: &mut Source) -> Result<(), Exit> {
+        match change {
+            Some(Change::Version(snapshot)) => self.apply(codebase(&snapshot), source).await,
+            Some(Change::Files(_, changed)) => {
+                for (path, content) in changed {
+                    self.running.publish(&path, content).await;
+                }
+                Ok(())
+            }
+            Some(Change::Gone) => {
+                tracing::warn!(target: "codebase", "{} was deleted; what runs goes on", source.shown());
+                Ok(())
+            }
+            // A local file has changed, or with --no-reload the Repo was asked once in vain.
+            None if source.is_remote() => {
+                tracing::error!(target: "start", "{} could not be fetched", source.shown());
+                Err(Exit(RUN_FAILED))
+            }
+            None => self.refresh(source).await,
+        }
+    }
+
+    async fn apply(&mut self, codebase: Codebase, source: &mut Source) -> Result<(), Exit> {
+        let (version, shown) = (codebase.version.clone(), source.shown().to_owned());
+        let was_started = self.running.is_started();
+        match self.running.apply(codebase).await {
+            Ok(()) if was_started => tracing::info!(target: "restart", "codebase {shown} {version} reloaded"),
+            Ok(()) => tracing::info!(target: "start", "codebase {shown} {version} runs"),
+            Err(error) if was_started => {
+                tracing::error!(target: "restart", "Failed reloading codebase {shown} {version}: {error}");
+            }
+            Err(error) => {
+                tracing::error!(target: "start", "codebase {shown} {version} does not load: {error}");
+                if !self.config.reload {
+                    return Err(Exit(RUN_FAILED));
+                }
+                source.retry();
+            }
+        }
+        if self.config.verify {
+            return Err(Exit(if self.running.is_started() { 0 } else { RUN_FAILED }));
+        }
+        Ok(())
+    }
+}
+
+/// The admin port, open or not.
+struct AdminPort {
+    admin: Admin,
+    open: Option<Open>,
+}
+
+impl AdminPort {
+    async fn open(&mut self, address: std::net::SocketAddr) -> std::io::Result<()> {
+        self.open = Some(self.admin.clone().listen(address).await?);
+        Ok(())
+    }
+
+    /// SIGTSTP: on and off, on upstream's port where none was given.
+    async fn toggle(&mut self, address: Option<std::net::SocketAddr>) {
+        if self.open.take().is_some() {
+            tracing::info!(target: "listener", "admin port is closed");
+        } else if let Err(error) = self.open(address.unwrap_or(limits::DEFAULT_ADMIN)).await {
+            tracing::error!(target: "listener", %error, "cannot open the admin port");
+        }
     }
 }
 
 /// Graceful end; a second signal ends at once, and so does `pipy.exit(code)`.
-async fn shut_down(mut engine: Engine, mut signals: Signals) -> u8 {
+async fn shut_down(mut running: Running, mut signals: Signals) -> u8 {
     tracing::info!(target: "shutdown", "Shutting down...");
-    let drained = engine.drain();
+    let drained = running.drain();
     tokio::pin!(drained);
     loop {
         tokio::select! {
@@ -98,7 +207,7 @@ async fn shut_down(mut engine: Engine, mut signals: Signals) -> u8 {
                 tracing::info!(target: "shutdown", "Forced to shut down");
                 return 0;
             },
-            notice = engine.notice() => if let Notice::Exit(code) = notice {
+            notice = running.notice() => if let Notice::Exit(code) = notice {
                 return exit_code(code);
             },
         }
@@ -112,24 +221,37 @@ fn options(config: &RunConfig) -> Options {
         force_start: config.force_start,
         argv: config.argv.clone(),
         name: config.name.clone(),
-        uuid: config.uuid.clone().unwrap_or_else(uuid),
+        uuid: config.uuid.clone().unwrap_or_else(facts::uuid),
         source: source::shown(&config.program),
-        since_ms: since_ms(),
+        since_ms: facts::now_ms(),
         ..Options::default()
     }
 }
 
-/// Milliseconds since 1970.
-fn since_ms() -> f64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0.0, |since| (since.as_secs_f64() * 1000.0).floor())
+/// Only a Repo wants to know it.
+fn own_address(config: &RunConfig) -> String {
+    match config.program {
+        crate::config::Program::Remote(_) => crate::address::own().map(|ip| ip.to_string()).unwrap_or_default(),
+        _ => String::new(),
+    }
 }
 
-/// A random UUID. Source: RFC 9562 section 5.4 (version 4).
-fn uuid() -> String {
-    let bits = (fastrand::u128(..) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+/// The options as /options shows them, without the log level, which can change.
+fn shown_options(config: &RunConfig) -> String {
+    let mut shown = format!("--threads={}", config.threads);
+    for (is_set, name) in [
+        (!config.reload, "--no-reload"),
+        (!config.status, "--no-status"),
+        (!config.metrics, "--no-metrics"),
+        (config.force_start, "--force-start"),
+        (config.reuse_port, "--reuse-port"),
+    ] {
+        if is_set {
+            shown.push(' ');
+            shown.push_str(name);
+        }
+    }
+    shown
 }
 
 /// What the system makes of `pipy.exit(code)`: its lowest eight bits.

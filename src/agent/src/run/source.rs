@@ -1,85 +1,205 @@
-//! Where the scripts of `run` come from.
+//! Where the scripts of `run` come from, and how changes there are noticed.
 
 use super::local;
 use crate::config::{Program, RunConfig};
+use crate::facts::Facts;
+use crate::feed::{Change, Current, Feed, Names, Pace};
+use crate::limits;
 use ballast_engine::Codebase;
+use ballast_repo_client::{Options, Worker};
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 /// A place that codebases come from.
 pub(super) enum Source {
     /// A file with its folder.
-    Local {
-        folder: PathBuf,
-        main: String,
-        shown: String,
-    },
+    Local(Local),
     /// Script text, in the current folder.
-    Text { text: String },
+    Text(String),
+    /// A codebase in a Repo.
+    Remote(Remote),
+}
+
+/// See [`Source::Local`].
+pub(super) struct Local {
+    folder: PathBuf,
+    main: String,
+    shown: String,
+    /// When the main file was changed last, where that is watched.
+    changed: Option<SystemTime>,
+    is_watched: bool,
+}
+
+/// See [`Source::Remote`].
+pub(super) struct Remote {
+    shown: String,
+    current: Current,
+    changes: mpsc::Receiver<Change>,
+    refresh: Arc<Notify>,
+    reporting: Arc<Semaphore>,
 }
 
 /// Path of script text among the files.
 const TEXT_PATH: &str = "/[expression]";
 
 impl Source {
-    /// Checks what was asked for.
+    /// Checks what was asked for; a Repo is asked from now on.
     ///
     /// # Errors  A message for the user.
     pub(super) fn open(config: &RunConfig) -> Result<Self, String> {
         let shown = shown(&config.program);
+        let local = |folder: &Path, main: String| {
+            let mut local = Local {
+                folder: folder.to_path_buf(),
+                main,
+                shown: shown.clone(),
+                changed: None,
+                is_watched: config.watch_file && config.reload,
+            };
+            local.changed = local.time();
+            Source::Local(local)
+        };
         match &config.program {
-            Program::Expression(text) => Ok(Source::Text { text: text.clone() }),
-            Program::Folder(folder) => Ok(Source::Local {
-                folder: folder.clone(),
-                main: "/main.js".to_owned(),
-                shown,
-            }),
+            Program::Expression(text) => Ok(Source::Text(text.clone())),
+            Program::Folder(folder) => Ok(local(folder, "/main.js".to_owned())),
             Program::File(file) => {
                 let name = file.file_name().and_then(|name| name.to_str());
                 let name = name.ok_or_else(|| format!("file name {shown:?} is not UTF-8"))?;
                 let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-                Ok(Source::Local {
-                    folder: folder.unwrap_or(Path::new(".")).to_path_buf(),
-                    main: format!("/{name}"),
-                    shown,
-                })
+                Ok(local(folder.unwrap_or(Path::new(".")), format!("/{name}")))
             }
-            Program::Remote(url) => Err(format!("{} cannot be run yet", crate::log::redact(url))),
+            Program::Remote(url) => remote(url, config.reload).map(Source::Remote),
         }
     }
 
-    /// Reads all of it.
+    /// Reads all of it; None: it comes by itself ([`Source::next`]).
     ///
     /// # Errors  A message for the user.
-    pub(super) fn fetch(&self) -> Result<Codebase, String> {
+    pub(super) fn fetch(&self) -> Option<Result<Codebase, String>> {
+        let codebase = |main: &str, files| Codebase {
+            version: String::new(),
+            main: main.to_owned(),
+            files,
+        };
         match self {
-            Source::Local { folder, main, shown } => {
-                let files = local::read(folder, Some(main)).map_err(|error| format!("{shown}: {error}"))?;
-                Ok(Codebase {
-                    version: String::new(),
-                    main: main.clone(),
-                    files,
-                })
-            }
-            Source::Text { text } => {
+            Source::Local(Local {
+                folder, main, shown, ..
+            }) => Some(
+                local::read(folder, Some(main))
+                    .map(|files| codebase(main, files))
+                    .map_err(|error| format!("{shown}: {error}")),
+            ),
+            Source::Text(text) => {
                 let mut files = local::read(Path::new("."), None).unwrap_or_default();
                 files.insert(TEXT_PATH.to_owned(), Bytes::from(text.clone()));
-                Ok(Codebase {
-                    version: String::new(),
-                    main: TEXT_PATH.to_owned(),
-                    files,
-                })
+                Some(Ok(codebase(TEXT_PATH, files)))
             }
+            Source::Remote(_) => None,
         }
+    }
+
+    /// The next change. None: a local file has changed, or (remote) no change will ever come. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<Change> {
+        match self {
+            Source::Remote(remote) => remote.changes.recv().await,
+            Source::Local(local) if local.is_watched => loop {
+                tokio::time::sleep(limits::LOCAL_POLL_PERIOD).await;
+                let time = local.time();
+                if time.is_some() && time != local.changed {
+                    local.changed = time;
+                    return None;
+                }
+            },
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Asks the Repo for all of it again, now.
+    pub(super) fn refresh(&self) {
+        if let Source::Remote(remote) = self {
+            remote.refresh.notify_one();
+        }
+    }
+
+    /// The same after a while: what came does not load.
+    pub(super) fn retry(&self) {
+        if let Source::Remote(remote) = self {
+            let refresh = remote.refresh.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(limits::POLL_PERIOD).await;
+                refresh.notify_one();
+            });
+        }
+    }
+
+    /// Posts a status report; one at a time, failures are ignored (repo.md 1.2).
+    pub(super) fn report(&self, facts: &Facts, with_metrics: bool) {
+        let Source::Remote(remote) = self else { return };
+        let Ok(permit) = remote.reporting.clone().try_acquire_owned() else {
+            return;
+        };
+        let (worker, report) = (remote.current.worker(), facts.report(with_metrics));
+        tokio::spawn(async move {
+            if let Err(error) = worker.post_status(report).await {
+                tracing::debug!(target: "codebase", "{error}");
+            }
+            drop(permit);
+        });
+    }
+
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self, Source::Remote(_))
     }
 
     /// Its name for messages.
     pub(super) fn shown(&self) -> &str {
         match self {
-            Source::Local { shown, .. } => shown,
-            Source::Text { .. } => TEXT_PATH,
+            Source::Local(Local { shown, .. }) | Source::Remote(Remote { shown, .. }) => shown,
+            Source::Text(_) => TEXT_PATH,
         }
     }
+}
+
+impl Local {
+    fn time(&self) -> Option<SystemTime> {
+        let main = self.folder.join(self.main.trim_start_matches('/'));
+        std::fs::metadata(main).ok()?.modified().ok()
+    }
+}
+
+/// Follows a codebase; without `reload` it is downloaded once.
+fn remote(url: &str, reload: bool) -> Result<Remote, String> {
+    let options = Options {
+        resolver: Some(Arc::new(Names::default())),
+        ..Options::default()
+    };
+    let worker = Worker::new(url, &options).map_err(|error| error.to_string())?;
+    let shown = worker.url();
+    let feed = Feed::new(worker, None, None);
+    let current = feed.current();
+    let (send, changes) = mpsc::channel(limits::CHANGES);
+    let refresh = Arc::new(Notify::new());
+    if reload {
+        // A Repo that can wait answers at once; the others are asked every 5 s, errors or not.
+        let pace = Pace {
+            wait: limits::RUN_WAIT,
+            period: limits::POLL_PERIOD,
+            retry: Some(limits::POLL_PERIOD),
+        };
+        tokio::spawn(feed.follow(pace, send, refresh.clone()));
+    } else {
+        tokio::spawn(feed.fetch_only(send, refresh.clone()));
+    }
+    Ok(Remote {
+        shown,
+        current,
+        changes,
+        refresh,
+        reporting: Arc::new(Semaphore::new(1)),
+    })
 }
 
 /// The name of a program for messages and `pipy.source`.

@@ -1,0 +1,173 @@
+//! The admin port: thin routes over facts and log, on TCP or on an abstract socket. hyper serves it, which is linked anyway
+//! for the Repo's client. Not for: anything that changes what runs. Source: pipyjs/repo.md section 5.
+
+use crate::facts::{Facts, SYSTEM_LOG};
+use crate::limits;
+use crate::log::Log;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net as unix;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+
+/// What the routes read.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    /// Facts about the engine.
+    pub(crate) facts: Facts,
+    /// The log.
+    pub(crate) log: Log,
+    /// The command line as one line, without `--log-level`.
+    pub(crate) options: String,
+}
+
+/// An open admin port; closed on drop.
+pub(crate) struct Open(AbortHandle);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Admin {
+    /// Opens a TCP port; an address of all interfaces falls back to IPv4 where there is no IPv6.
+    ///
+    /// # Errors  The port cannot be opened.
+    pub(crate) async fn listen(self, address: SocketAddr) -> io::Result<Open> {
+        let listener = match TcpListener::bind(address).await {
+            Err(error) if address.ip().is_unspecified() && error.kind() != io::ErrorKind::AddrInUse => {
+                TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await?
+            }
+            result => result?,
+        };
+        tracing::info!(target: "listener", "admin port is {}", listener.local_addr().unwrap_or(address));
+        let gate = Arc::new(Semaphore::new(limits::ADMIN_CONNECTIONS));
+        let task = tokio::spawn(async move {
+            loop {
+                let Ok(permit) = gate.clone().acquire_owned().await else {
+                    return;
+                };
+                match listener.accept().await {
+                    Ok((stream, _)) => self.clone().answer(stream, permit),
+                    Err(_) => tokio::time::sleep(limits::ACCEPT_PAUSE).await,
+                }
+            }
+        });
+        Ok(Open(task.abort_handle()))
+    }
+
+    /// Opens an abstract socket of this name (`@name`), which is bound to the network namespace as a port is.
+    ///
+    /// # Errors  The name is taken.
+    pub(crate) fn listen_abstract(self, name: &str) -> io::Result<Open> {
+        let address = unix::SocketAddr::from_abstract_name(name)?;
+        let listener = unix::UnixListener::bind_addr(&address)?;
+        listener.set_nonblocking(true)?;
+        let listener = UnixListener::from_std(listener)?;
+        tracing::info!(target: "listener", "admin socket is @{name}");
+        let gate = Arc::new(Semaphore::new(limits::ADMIN_CONNECTIONS));
+        let task = tokio::spawn(async move {
+            loop {
+                let Ok(permit) = gate.clone().acquire_owned().await else {
+                    return;
+                };
+                match listener.accept().await {
+                    Ok((stream, _)) => self.clone().answer(stream, permit),
+                    Err(_) => tokio::time::sleep(limits::ACCEPT_PAUSE).await,
+                }
+            }
+        });
+        Ok(Open(task.abort_handle()))
+    }
+
+    /// Serves one connection in a task of its own, for a bounded time.
+    fn answer<S>(self, stream: S, permit: tokio::sync::OwnedSemaphorePermit)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let admin = self.clone();
+                async move { Ok::<_, Infallible>(admin.route(request).await) }
+            });
+            let served = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service);
+            // However it ended, the peer knows: nothing is left to tell.
+            drop(tokio::time::timeout(limits::ADMIN_TIME, served).await);
+            drop(permit);
+        });
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (head, body) = request.into_parts();
+        let is_read = matches!(head.method, Method::GET | Method::HEAD);
+        match head.uri.path() {
+            "/options" if head.method == Method::POST => self.set_options(body).await,
+            "/healthz" | "/status" | "/api/v1/status" | "/metrics" | "/options" | "/log" | "/log/" if !is_read => {
+                let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+                response
+            }
+            "/healthz" => text(StatusCode::OK, "ok\n"),
+            "/status" | "/api/v1/status" => typed("application/json", self.facts.report(true)),
+            "/metrics" => typed("text/plain; version=0.0.4", self.facts.prometheus()),
+            "/options" => text(
+                StatusCode::OK,
+                &format!("--log-level={} {}\n", self.log.level(), self.options),
+            ),
+            "/log" | "/log/" => text(StatusCode::OK, &format!("{SYSTEM_LOG}\n")),
+            path if path.strip_prefix("/log/") == Some(SYSTEM_LOG) && is_read => {
+                typed("text/plain; charset=utf-8", self.log.history())
+            }
+            _ => text(StatusCode::NOT_FOUND, "not found\n"),
+        }
+    }
+
+    /// Only the log can be changed while it runs.
+    async fn set_options(&self, body: Incoming) -> Response<Full<Bytes>> {
+        let Ok(body) = Limited::new(body, limits::ADMIN_BODY_BYTES).collect().await else {
+            return text(StatusCode::BAD_REQUEST, "the body is too long or broken\n");
+        };
+        let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+        let mut level = None;
+        for option in body.split_whitespace() {
+            match option.strip_prefix("--log-level=").map(str::parse) {
+                Some(Ok(wanted)) => level = Some(wanted),
+                Some(Err(error)) => return text(StatusCode::BAD_REQUEST, &format!("{option}: {error}\n")),
+                None => return text(StatusCode::BAD_REQUEST, &format!("{option}: cannot be changed\n")),
+            }
+        }
+        if let Some(level) = level {
+            self.log.set_level(level);
+        }
+        text(StatusCode::CREATED, "")
+    }
+}
+
+fn text(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
+    let mut response = typed("text/plain", body.to_owned());
+    *response.status_mut() = status;
+    response
+}
+
+fn typed(kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

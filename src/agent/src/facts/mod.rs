@@ -1,0 +1,163 @@
+//! What there is to tell about this process: status reports to the Repo, /status and /metrics of the admin port. Written by
+//! the control loop, read by whoever asks. Source: pipyjs/repo.md 1.2 and 5.
+
+mod metrics;
+
+use ballast_engine::{Counters, Status};
+use serde_json::{Map, Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Name of the one log that we keep.
+pub(crate) const SYSTEM_LOG: &str = "pipy_log";
+
+/// See the module; clones are the same facts.
+#[derive(Clone)]
+pub(crate) struct Facts(Arc<Mutex<Inner>>);
+
+struct Inner {
+    uuid: String,
+    name: String,
+    since_ms: f64,
+    ip: String,
+    version: String,
+    modules: Vec<String>,
+    listening: Vec<String>,
+    /// Why the newest version does not run; empty: it does.
+    error: String,
+    counters: Vec<Arc<Counters>>,
+}
+
+impl Facts {
+    /// Nothing runs yet.
+    pub(crate) fn new(uuid: &str, name: &str, since_ms: f64, ip: String) -> Self {
+        Facts(Arc::new(Mutex::new(Inner {
+            uuid: uuid.to_owned(),
+            name: name.to_owned(),
+            since_ms,
+            ip,
+            version: String::new(),
+            modules: Vec::new(),
+            listening: Vec::new(),
+            error: String::new(),
+            counters: Vec::new(),
+        })))
+    }
+
+    /// This runs now.
+    pub(crate) fn runs(&self, status: &Status, counters: Vec<Arc<Counters>>) {
+        self.with(|inner| {
+            inner.version.clone_from(&status.version);
+            inner.modules.clone_from(&status.modules);
+            inner.listening.clone_from(&status.listening);
+            inner.error.clear();
+            inner.counters = counters;
+        });
+    }
+
+    /// The version that runs; empty: none.
+    pub(crate) fn version(&self) -> String {
+        self.with(|inner| inner.version.clone())
+    }
+
+    /// The newest version does not run for this reason; what ran before goes on.
+    pub(crate) fn failed(&self, error: &str) {
+        self.with(|inner| inner.error = crate::log::redact(error).into_owned());
+    }
+
+    /// The status report as JSON; the part `error` is ours and only there when a version failed.
+    pub(crate) fn report(&self, with_metrics: bool) -> String {
+        self.with(|inner| {
+            let modules: Map<String, Value> = inner
+                .modules
+                .iter()
+                .map(|path| (path.clone(), json!({ "graph": {} })))
+                .collect();
+            let mut report = json!({
+                "timestamp": now_ms(),
+                "since": inner.since_ms,
+                "uuid": inner.uuid,
+                "name": inner.name,
+                "ip": inner.ip,
+                "version": inner.version,
+                "modules": modules,
+                "listening": inner.listening,
+                "logs": [SYSTEM_LOG],
+            });
+            if let Some(report) = report.as_object_mut() {
+                if with_metrics {
+                    report.insert("metrics".to_owned(), metrics::report(&inner.counters));
+                }
+                if !inner.error.is_empty() {
+                    report.insert("error".to_owned(), Value::String(inner.error.clone()));
+                }
+            }
+            report.to_string()
+        })
+    }
+
+    /// Prometheus text.
+    pub(crate) fn prometheus(&self) -> String {
+        self.with(|inner| metrics::prometheus(&inner.counters))
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> f64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0.0, |since| (since.as_secs_f64() * 1000.0).floor())
+}
+
+/// A random UUID. Source: RFC 9562 section 5.4 (version 4).
+pub(crate) fn uuid() -> String {
+    let bits = (fastrand::u128(..) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{bits:032x}");
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_are_of_version_4() {
+        for _ in 0..100 {
+            let uuid = uuid();
+            assert_eq!(uuid.len(), 36);
+            assert_eq!(uuid.as_bytes()[14], b'4', "{uuid}");
+            assert!(b"89ab".contains(&uuid.as_bytes()[19]), "{uuid}");
+        }
+    }
+
+    #[test]
+    fn a_report_holds_what_repos_read() {
+        let facts = Facts::new("u", "n", 1.0, "10.0.0.1".to_owned());
+        let status = Status {
+            version: "7".to_owned(),
+            modules: vec!["/main.js".to_owned()],
+            ..Status::default()
+        };
+        facts.runs(&status, vec![Arc::default()]);
+        let report: Value = serde_json::from_str(&facts.report(false)).unwrap();
+        for (key, expected) in [
+            ("uuid", json!("u")),
+            ("name", json!("n")),
+            ("ip", json!("10.0.0.1")),
+            ("version", json!("7")),
+            ("modules", json!({ "/main.js": { "graph": {} } })),
+            ("logs", json!(["pipy_log"])),
+            ("metrics", Value::Null),
+            ("error", Value::Null),
+        ] {
+            assert_eq!(report[key], expected, "{key}");
+        }
+        facts.failed("bad http://u:p@h/");
+        let report: Value = serde_json::from_str(&facts.report(true)).unwrap();
+        assert_eq!(report["error"], "bad http://***@h/");
+        assert_eq!(report["version"], "7", "what ran goes on");
+        assert!(report["metrics"]["roots"].is_array());
+    }
+}

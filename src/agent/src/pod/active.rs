@@ -1,0 +1,223 @@
+//! The agent while it has a codebase: the engine, the admin port, reports, and what is kept for the next start.
+
+use super::identity::Identity;
+use super::store::Store;
+use super::{End, ceiling, drained, instance};
+use crate::address;
+use crate::admin::{Admin, Open};
+use crate::facts::Facts;
+use crate::feed::{Current, codebase};
+use crate::limits;
+use crate::log::Log;
+use crate::running::Running;
+use crate::signals::Signals;
+use ballast_engine::{Notice, Options};
+use ballast_repo_client::Snapshot;
+use ballast_repo_client::pod::POD_PATH;
+use bytes::Bytes;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// See the module.
+pub(super) struct Active {
+    pub(super) running: Running,
+    facts: Facts,
+    current: Current,
+    store: Option<Store>,
+    log: Log,
+    uid: Option<String>,
+    admin: Option<Open>,
+    drain: Duration,
+    /// One report at a time.
+    reporting: Arc<Semaphore>,
+}
+
+impl Active {
+    /// Nothing runs yet.
+    pub(super) fn begin(
+        identity: &Identity,
+        current: Current,
+        store: Option<Store>,
+        log: Log,
+        memory_bytes: u64,
+        drain: Duration,
+    ) -> Self {
+        let (uuid, name, since_ms) = instance(identity);
+        let own = address::own().map(|ip| ip.to_string()).unwrap_or_default();
+        let facts = Facts::new(&uuid, &name, since_ms, own);
+        let options = Options {
+            heap_bytes: ceiling::heap_bytes(memory_bytes),
+            // A port that the application holds must not keep it from being registered.
+            force_start: true,
+            argv: vec!["ballast".to_owned()],
+            name,
+            uuid,
+            source: current.worker().url(),
+            since_ms,
+            ..Options::default()
+        };
+        Active {
+            running: Running::new(options, facts.clone()),
+            facts,
+            current,
+            store,
+            log,
+            uid: identity.uid.clone(),
+            admin: None,
+            drain,
+            reporting: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// Starts from what was kept.
+    pub(super) async fn restart(&mut self, held: &Snapshot) {
+        tracing::info!(target: "start", "starting from the last codebase, version {}", held.version.etag);
+        self.load(held).await;
+    }
+
+    /// Another version: it runs and is kept, or the old one goes on.
+    pub(super) async fn apply(&mut self, snapshot: &Snapshot) {
+        if self.load(snapshot).await {
+            self.keep(snapshot);
+        }
+        self.report();
+    }
+
+    /// Files were published in place.
+    pub(super) async fn publish(&mut self, snapshot: &Snapshot, changed: Vec<(String, Option<Bytes>)>) {
+        for (path, content) in changed {
+            let content = content.map(|content| completed(&path, &content));
+            self.running.publish(&path, content).await;
+        }
+        // A version that does not run is not kept, and nothing of it.
+        if self.running.is_started() && self.facts.version() == codebase(snapshot).version {
+            self.keep(snapshot);
+        }
+    }
+
+    /// It has run long enough to be trusted with the next start.
+    pub(super) fn is_healthy(&self) {
+        if let Some(Err(error)) = self.store.as_ref().map(|store| store.set_tries(0)) {
+            tracing::warn!(%error, "cannot mark the last codebase as good");
+        }
+    }
+
+    /// Tells the Repo how it goes; failures are the feed's to notice.
+    pub(super) fn report(&self) {
+        let Ok(permit) = self.reporting.clone().try_acquire_owned() else {
+            return;
+        };
+        let (worker, report) = (self.current.worker(), self.facts.report(true));
+        tokio::spawn(async move {
+            if let Err(error) = worker.post_status(report).await {
+                tracing::debug!(target: "codebase", "{error}");
+            }
+            drop(permit);
+        });
+    }
+
+    /// The codebase is gone: the scripts get their time to finish, then begin anew as a scout.
+    pub(super) async fn retire(self, mut signals: Signals) -> End {
+        tracing::info!(target: "shutdown", "the codebase is gone: draining");
+        if let Some(Err(error)) = self.store.as_ref().map(Store::clear) {
+            tracing::warn!(%error, "cannot forget the last codebase");
+        }
+        let drain = drained(self.running.drain(), self.drain);
+        tokio::pin!(drain);
+        tokio::select! {
+            () = &mut drain => End::Dormant,
+            () = ended(&mut signals) => {
+                // Told to leave meanwhile: the drain goes on, but there is no next life.
+                drain.await;
+                End::Exit(0)
+            }
+        }
+    }
+
+    /// Told to leave: scripts that handle the signal hear it, all get their time to finish. A second signal ends at once.
+    pub(super) async fn leave(mut self, name: &'static str, mut signals: Signals) -> End {
+        tracing::info!(target: "shutdown", "{name}: draining");
+        let limit = self.drain.saturating_sub(limits::LEAVE_MARGIN);
+        self.running.signal(name).await;
+        let drain = drained(self.running.drain(), limit);
+        tokio::pin!(drain);
+        loop {
+            tokio::select! {
+                () = &mut drain => return End::Exit(0),
+                () = ended(&mut signals) => return End::Exit(0),
+                notice = self.running.notice() => if let Notice::Exit(code) = notice {
+                    return End::Exit(code.to_le_bytes()[0]);
+                },
+            }
+        }
+    }
+
+    async fn load(&mut self, snapshot: &Snapshot) -> bool {
+        // Before the scripts: it is where an operator sees why they do not load.
+        if self.admin.is_none() {
+            self.open_admin(snapshot).await;
+        }
+        let mut codebase = codebase(snapshot);
+        if let Some(pod) = codebase.files.get_mut(POD_PATH) {
+            *pod = completed(POD_PATH, pod);
+        }
+        let version = codebase.version.clone();
+        if let Err(error) = self.running.apply(codebase).await {
+            let goes_on = if self.running.is_started() {
+                "; the old one goes on"
+            } else {
+                ""
+            };
+            tracing::error!(target: "restart", "Failed reloading codebase, version {version}{goes_on}: {error}");
+            return false;
+        }
+        tracing::info!(target: "start", "version {version} runs");
+        true
+    }
+
+    fn keep(&self, snapshot: &Snapshot) {
+        if let Some(Err(error)) = self.store.as_ref().map(|store| store.save(snapshot)) {
+            tracing::warn!(%error, "cannot keep the codebase for the next start");
+        }
+    }
+
+    /// On loopback, or where that is the node's, on an abstract socket. Without it everything else works.
+    async fn open_admin(&mut self, snapshot: &Snapshot) {
+        let admin = Admin {
+            facts: self.facts.clone(),
+            log: self.log.clone(),
+            options: String::new(),
+        };
+        let opened = if address::is_in_host_network(snapshot.files.get(POD_PATH)) {
+            // Another Pod of this node may have the plain name.
+            let uid = self.uid.as_deref().unwrap_or("unknown");
+            let own = format!("{}-{uid}", limits::ADMIN_SOCKET);
+            admin
+                .clone()
+                .listen_abstract(limits::ADMIN_SOCKET)
+                .or_else(|_| admin.listen_abstract(&own))
+        } else {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, limits::ADMIN_PORT));
+            admin.listen(address).await
+        };
+        match opened {
+            Ok(open) => self.admin = Some(open),
+            Err(error) => tracing::warn!(%error, "no admin port"),
+        }
+    }
+}
+
+/// pod.json with our own address where it has none; other files as they are.
+fn completed(path: &str, content: &Bytes) -> Bytes {
+    if path == POD_PATH {
+        address::complete(content, address::own())
+    } else {
+        content.clone()
+    }
+}
+
+async fn ended(signals: &mut Signals) {
+    while !matches!(signals.next().await, "SIGTERM" | "SIGINT") {}
+}
