@@ -16,6 +16,7 @@ mod handle_message;
 mod insert;
 mod link;
 mod mux;
+mod mux_http;
 mod mux_session;
 mod print;
 mod produce;
@@ -55,6 +56,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &link::LINK_ASYNC,
     &mux::MERGE,
     &mux::MUX,
+    &mux_http::SPEC,
     &print::PRINT,
     &produce::PRODUCE,
     &replace::REPLACE,

@@ -2,8 +2,9 @@
 //! Not for what the head says: `RequestWriter` and `ResponseWriter` do that. Source: pipyjs/http.md section 3.
 
 use crate::data::Data;
-use crate::event::{Event, Head};
+use crate::event::{Event, Head, Reason};
 use crate::limits;
+use crate::pipeline::{Cx, Out};
 use ballast_codec::http1::{self, CHUNK_END, LAST_CHUNK, encode_chunk_start};
 use bytes::{Bytes, BytesMut};
 use rquickjs::Ctx;
@@ -254,4 +255,14 @@ pub(super) fn inline(body: &Data, block: &mut BytesMut) -> bool {
         body.chunks().for_each(|chunk| block.extend_from_slice(chunk));
     }
     fits
+}
+
+/// Logs why a message cannot be sent and makes it the reason of a StreamEnd.
+pub(crate) fn report(cx: &mut Cx<'_>, out: &Out<'_>, problem: Problem) -> Reason {
+    let place = out.place();
+    let error = match problem {
+        Problem::Script(error) => error,
+        Problem::Head(error) => crate::js::throw_error(&cx.js, &error.to_string()),
+    };
+    cx.failed(&place, error)
 }

@@ -2,7 +2,9 @@
 
 use crate::js::{self, Options};
 use crate::limits;
+use crate::value::Saved;
 use ballast_codec::http1::Limits;
+use rquickjs::Ctx;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -34,6 +36,35 @@ impl HttpOptions {
             max_messages: options
                 .number("maxMessages")?
                 .map_or(0, |number| number.max(0.0) as usize),
+        })
+    }
+}
+
+/// Options of `muxHTTP`.
+#[derive(Clone, Debug)]
+pub(crate) struct MuxOptions {
+    /// The common ones.
+    pub http: HttpOptions,
+    /// Seconds that an unused session is kept.
+    pub max_idle: f64,
+    /// Requests in progress on one session.
+    pub max_queue: usize,
+    /// What to speak: a value, or a function.
+    pub version: Option<Saved>,
+}
+
+impl MuxOptions {
+    /// Reads them.
+    ///
+    /// # Errors  Throws for values of a wrong type.
+    pub(crate) fn parse<'js>(ctx: &Ctx<'js>, options: &Options<'js>) -> js::Result<Self> {
+        options.callback("ping")?;
+        let queue = options.number("maxQueue")?.map_or(1, |number| number as usize);
+        Ok(MuxOptions {
+            http: HttpOptions::parse(options)?,
+            max_idle: options.seconds("maxIdle")?.unwrap_or(limits::SESSION_IDLE_SECONDS),
+            max_queue: queue.clamp(1, limits::PIPELINED_REQUESTS),
+            version: options.value("version")?.map(|value| Saved::new(ctx, value)),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The server's side of an HTTP/1 connection: requests out of bytes, responses into bytes in the order of the requests.
 //! Not for who answers: `demuxHTTP` and `serveHTTP` do. Source: pipyjs/http.md sections 2 to 4; RFC 9112 2.2, 8, 9.
 
-use super::http_encode::Problem;
+use super::http_encode::report;
 use super::http_error;
 use super::http_options::HttpOptions;
 use super::http_response::ResponseWriter;
@@ -384,14 +384,4 @@ impl Server {
         }
         self.settle(out);
     }
-}
-
-/// Logs why a message cannot be sent and makes it the reason of a StreamEnd.
-pub(super) fn report(cx: &mut Cx<'_>, out: &Out<'_>, problem: Problem) -> Reason {
-    let place = out.place();
-    let error = match problem {
-        Problem::Script(error) => error,
-        Problem::Head(error) => crate::js::throw_error(&cx.js, &error.to_string()),
-    };
-    cx.failed(&place, error)
 }

@@ -4,14 +4,21 @@
 mod http_encode;
 mod http_error;
 mod http_options;
+mod http_pool;
 mod http_request;
 mod http_response;
 mod http_server;
+mod http_session;
 mod http_slot;
 mod tls;
 #[cfg(test)]
 mod tls_tests;
 
-pub(crate) use http_options::HttpOptions;
+pub(crate) use http_encode::{Encoder, report};
+pub(crate) use http_options::{HttpOptions, MuxOptions};
+pub(crate) use http_pool::{Key, Pool};
+pub(crate) use http_request::RequestWriter;
+pub(crate) use http_response::ResponseWriter;
 pub(crate) use http_server::{Incoming, Server};
+pub(crate) use http_session::{Session, Ticket};
 pub(crate) use tls::{Side, TlsFilter, TlsOptions};
