@@ -55,6 +55,10 @@ pub(crate) const DNS_ADDRESSES: usize = 16;
 pub(crate) const DNS_CACHE_NAMES: usize = 1024;
 /// Longest wait for a DNS answer; a dead resolver takes a minute by itself.
 pub(crate) const DNS_DEADLINE: Duration = Duration::from_secs(2);
+/// `DNS.resolve` calls of one worker that are under way.
+pub(crate) const SCRIPT_LOOKUPS: usize = 1024;
+/// Parameters taken from one query string.
+pub(crate) const QUERY_PARAMETERS: usize = 10_000;
 /// A hosts file is read again when what was read is older.
 pub(crate) const DNS_HOSTS_AGE: Duration = Duration::from_secs(5);
 /// Bytes read of resolv.conf and of the hosts file.

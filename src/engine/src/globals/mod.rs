@@ -1,14 +1,19 @@
 //! The table of global objects and functions that scripts see. One file a name (or a family); each sets what it names.
 //! Source: pipyjs/globals.md.
 
+mod algo;
 mod console;
 mod crypto;
+mod dns;
 mod events;
 mod functions;
 mod json;
+mod os;
+mod os_path;
 mod pipy;
 mod prelude;
 mod timeout;
+mod url;
 
 use crate::js;
 use rquickjs::Ctx;
@@ -24,6 +29,11 @@ pub(crate) struct Global {
 
 /// All globals, sorted by name.
 pub(crate) static GLOBALS: &[Global] = &[
+    Global {
+        name: "DNS",
+        about: "names to addresses",
+        init: dns::init,
+    },
     Global {
         name: "Data",
         about: "bytes; class of events and of message bodies",
@@ -60,6 +70,21 @@ pub(crate) static GLOBALS: &[Global] = &[
         init: timeout::init,
     },
     Global {
+        name: "URL",
+        about: "parts of a URL; encoding",
+        init: url::url,
+    },
+    Global {
+        name: "URLSearchParams",
+        about: "parameters of a query",
+        init: url::params,
+    },
+    Global {
+        name: "algo",
+        about: "identifiers and hashes",
+        init: algo::init,
+    },
+    Global {
         name: "branch",
         about: "the value of the first condition that holds",
         init: functions::branch,
@@ -78,6 +103,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "invoke",
         about: "calls a function and catches what it throws",
         init: functions::invoke,
+    },
+    Global {
+        name: "os",
+        about: "environment, files and paths of the operating system",
+        init: os::init,
     },
     Global {
         name: "pipy",
