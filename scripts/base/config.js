@@ -1,4 +1,4 @@
-// What is known of this Pod, and the settings that nobody gave. Evaluates to { pod, registry }.
+// What is known of this Pod, and the settings that nobody gave. Evaluates to { path, pod, registry, host }.
 ((
   path = 'config/pod.json',
 
@@ -32,4 +32,7 @@
   path,
   pod,
   registry: pod => ({ ...defaults, ...(pod.features.registry || {}) }),
+
+  // An address as a URL or a target has it.
+  host: ip => ip.indexOf(':') < 0 ? ip : `[${ip}]`,
 }))()

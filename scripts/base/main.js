@@ -1,16 +1,15 @@
 // Starts what the Pod's labels ask for. A feature is a file features/<label>/main.js that evaluates to an object:
-//   checks     health checks to run: { name, seconds, timeout, target, http?, tls?, due(), done(ok) }
+//   checks     health checks to run: { seconds, timeout, target, http?, tls?, begin(), opened(socket), end(ok) }
 //   listeners  ports to open: { port, options?, target }
 //   start()    called once
-//   changed()  pod.json has changed in place
+//   changed()  pod.json has changed in place → Promise: true when only a restart can follow the change
 //   leave()    → Promise: the Pod is going away
 ((
   config = pipy.solve('base/config.js'),
   pod = config.pod(),
 
-  features = Object.keys(pod.features)
-    .filter(name => pipy.load(`features/${name}/main.js`))
-    .map(name => pipy.solve(`features/${name}/main.js`)),
+  names = pod => Object.keys(pod.features).filter(name => pipy.load(`features/${name}/main.js`)),
+  features = names(pod).map(name => pipy.solve(`features/${name}/main.js`)),
 
   all = name => features.flatMap(feature => feature[name] || []),
   call = name => features.map(feature => feature[name] && feature[name]()),
@@ -20,8 +19,13 @@
 
   isDeleted = () => Boolean(config.pod().metadata.deletionTimestamp),
 
+  // Labels that select other features, and what a feature can't do in place, take new pipelines.
+  follow = () => Promise.all(call('changed')).then(
+    answers => (answers.some(answer => answer) || names(config.pod()).join() !== names(pod).join()) && pipy.restart()
+  ),
+
   podChanged = () => (
-    isDeleted() ? leave() : call('changed')
+    leaving.promise ? undefined : isDeleted() ? leave() : follow()
   ),
 
   // A preStop hook asks for the drain. Anybody can reach this port, so it is believed only once the Pod is really
@@ -42,13 +46,17 @@
       )
     )
   ),
-  drainPort = pod.status.podIP && !pod.spec.hostNetwork ? `${pod.status.podIP}:15063` : 0,
+  address = config.host(pod.status.podIP),
+  drainPort = pod.status.podIP && !pod.spec.hostNetwork ? `${address}:15063` : 0,
+
+  // How a check reaches its target. It holds the socket, for at its time-out it closes it.
+  dial = check => $ => $.connect(check.target, { connectTimeout: check.timeout, onState: check.opened }),
+  reach = check => check.tls ? ($ => $.connectTLS(check.tls).to(dial(check))) : dial(check),
+
+  isGood = status => status >= 200 && status < 400,
 
   checks = all('checks'),
-) => pipy({
-  _check: null,
-  _reached: false,
-})
+) => pipy()
 
 .task()
 .onStart(() => (call('start'), isDeleted() && leave(), new StreamEnd))
@@ -61,45 +69,30 @@
 .listen(drainPort, { maxConnections: 16, idleTimeout: 30 })
 .serveHTTP(drain)
 
-// Health checks. A result that comes after the time-out is too late; the time-out itself is the check's own timer.
+// Health checks. The status decides, as soon as it is there; an end without one (also at the time-out) is a failure.
 .repeat(
   checks.filter(check => check.http),
   ($, check) => $
     .task(`${check.seconds}s`)
-    .onStart(() => check.due() ? new Message(check.http) : new StreamEnd)
-    .muxHTTP(() => new Object, { maxIdle: 0 }).to(
-      $ => $.branch(
-        Boolean(check.tls), $ => $.connectTLS({ sni: check.tls.sni }).to(
-          $ => $.connect(check.target, { connectTimeout: check.timeout, idleTimeout: check.timeout + 1 })
-        ),
-        $ => $.connect(check.target, { connectTimeout: check.timeout, idleTimeout: check.timeout + 1 })
-      )
-    )
-    .replaceMessage(
-      res => (
-        check.done(res.head.status >= 200 && res.head.status < 400),
-        new StreamEnd
-      )
-    )
-    // The server closed without an answer.
-    .handleStreamEnd(() => check.done(false))
+    .onStart(() => check.begin() ? new Message(check.http) : new StreamEnd)
+    .muxHTTP(() => new Object, { maxIdle: 0 }).to(reach(check))
+    .replaceMessageStart(res => (check.end(isGood(res.head.status)), new StreamEnd))
+    .handleStreamEnd(() => check.end(false))
 )
 .repeat(
   checks.filter(check => !check.http),
   ($, check) => $
     .task(`${check.seconds}s`)
-    .onStart(() => check.due() ? (_reached = false, new Data) : new StreamEnd)
+    .onStart(() => check.begin() ? new Data : new StreamEnd)
     .connect(check.target, {
       connectTimeout: check.timeout,
-      idleTimeout: check.timeout + 1,
-      onState: socket => socket.state === 'connected' && (
-        _reached = true,
-        check.done(true),
-        socket.close()
+      onState: socket => (
+        check.opened(socket),
+        socket.state === 'connected' && (check.end(true), socket.close())
       ),
     })
-    .handleStreamEnd(() => _reached || check.done(false))
     .replaceStreamStart(() => new StreamEnd)
+    .handleStreamEnd(() => check.end(false))
 )
 
 // Plain inbound proxies.

@@ -1,7 +1,8 @@
-// The number of a port that is given as a number or by its name in a container of the Pod; undefined when there is none.
+// The number of a port that is given by its name in one of the containers, or as a number; undefined when there is none.
+// The name comes first, as for the kubelet: '8080-tcp' is a name.
 ((
-  named = (pod, name) => pod.spec.containers
+  named = (containers, name) => containers
     .flatMap(container => container.ports || [])
-    .find(port => port.name === String(name))?.containerPort,
-) => (pod, port) => Number.isNaN(Number.parseInt(port)) ? named(pod, port) : Number.parseInt(port)
+    .find(port => port.name === name)?.containerPort,
+) => (containers, port) => named(containers, port) || Number.parseInt(port) || undefined
 )()

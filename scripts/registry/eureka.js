@@ -1,16 +1,16 @@
 // Netflix Eureka, REST API v1 (bases /eureka and /eureka/v2). Functions of (self, cfg) that return promises:
-//   register    also tells a new status: the server keeps an operator's override (OUT_OF_SERVICE) over what we say
+//   register    also tells a new status; an operator's override (OUT_OF_SERVICE) stays in force on the server
 //   heartbeat   → false when the server does not know the instance (any more)
 //   deregister  done, or was not there
 ((
+  config = pipy.solve('base/config.js'),
   call = pipy.solve('lib/servers.js'),
 
   json = { 'content-type': 'application/json', accept: 'application/json' },
 
   app = self => self.service.toUpperCase(),
   path = self => `/apps/${URL.encodeComponent(app(self))}/${URL.encodeComponent(self.id).split('%3A').join(':')}`,
-  host = self => self.ip.indexOf(':') < 0 ? self.ip : `[${self.ip}]`,
-  url = (self, path) => `${self.tls ? 'https' : 'http'}://${host(self)}:${self.port}${path}`,
+  url = (self, path) => `${self.tls ? 'https' : 'http'}://${config.host(self.ip)}:${self.port}${path}`,
 
   // Callers go to hostName, so it is the address too; they look up by vipAddress, in lower case.
   instance = (self, cfg) => ({
@@ -39,12 +39,20 @@
   refuse = (what, res) => Promise.reject(
     new Error(`${what}: status ${res.head.status} ${res.body ? res.body.toString().substring(0, 200) : ''}`)
   ),
-) => ({
-  register: (self, cfg) => call(
+
+  post = (self, cfg) => call(
     cfg, 'POST', `/apps/${URL.encodeComponent(app(self))}`, json, JSON.encode({ instance: instance(self, cfg) })
   ).then(
     res => res.head.status < 300 ? true : refuse('register', res)
   ),
+
+  // The server does not let an instance that is UP register itself as OUT_OF_SERVICE: it takes an override. Leaving
+  // removes it. An instance that the server does not know is out of service already.
+  withdraw = (self, cfg) => call(cfg, 'PUT', `${path(self)}/status?value=OUT_OF_SERVICE`, json).then(
+    res => res.head.status < 300 || res.head.status === 404 ? true : refuse('status', res)
+  ),
+) => ({
+  register: (self, cfg) => self.status === 'OUT_OF_SERVICE' ? withdraw(self, cfg) : post(self, cfg),
 
   heartbeat: (self, cfg) => call(cfg, 'PUT', `${path(self)}?status=${self.status}`, json).then(
     res => (

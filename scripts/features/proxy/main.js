@@ -4,12 +4,15 @@
   config = pipy.solve('base/config.js'),
   number = pipy.solve('lib/port.js'),
 
-  pod = config.pod(),
-  { ports, offset, target } = pod.features.proxy,
-  to = offset || 10000,
+  listeners = pod => (
+    ({ ports, offset, target } = pod.features.proxy || {}) => (ports || [])
+      .map(port => number(pod.spec.containers, port))
+      .filter(port => port && port + (offset || 10000) < 65536)
+      .map(port => ({ port: port + (offset || 10000), target: `${target || '127.0.0.1'}:${port}` }))
+  )(),
+
+  first = listeners(config.pod()),
 ) => ({
-  listeners: (ports || [])
-    .map(port => number(pod, port))
-    .filter(port => port && port + to < 65536)
-    .map(port => ({ port: port + to, target: `${target || '127.0.0.1'}:${port}` })),
+  listeners: first,
+  changed: () => Promise.resolve(JSON.stringify(listeners(config.pod())) !== JSON.stringify(first)),
 }))()

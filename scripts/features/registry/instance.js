@@ -3,45 +3,52 @@
 ((
   jitter = seconds => seconds * (0.9 + 0.2 * Math.random()),
   text = error => error?.message || error?.head?.statusText || String(error),
-) => (self, cfg, registry) => (
+) => (description, cfg, registry) => (
   (
     state = {
-      wanted: null,       // status that the registry should show; 'GONE': none
+      self: description,
+      wanted: null,       // status that the registry should show; 'GONE': none; null: not known yet
       shown: null,        // status that it was told last, null while not registered
+      stale: false,       // it was told another description
       everUp: false,
+      leaving: false,
       failures: 0,
       running: false,
       again: false,
       timer: null,
-      left: null,         // resolves when the instance has been deregistered
+      left: null,         // called when the instance has been deregistered
     },
 
-    log = (...words) => console.info('[registry]', self.id, ...words),
+    log = (...words) => console.info('[registry]', state.self.id, ...words),
 
     register = () => (
-      (status = state.wanted) => registry.register({ ...self, status }, cfg).then(
-        () => (
-          log(state.shown ? `${state.shown} → ${status}` : `registered as ${status}`),
-          state.shown = status
+      (status = state.wanted) => (
+        state.stale = false,
+        registry.register({ ...state.self, status }, cfg).then(
+          () => (
+            log(state.shown ? `${state.shown} → ${status}` : `registered as ${status}`),
+            state.shown = status
+          )
         )
       )
     )(),
 
-    beat = () => registry.heartbeat({ ...self, status: state.shown }, cfg).then(
+    // What is wanted may have changed meanwhile, so a lost instance is registered by the next step.
+    beat = () => registry.heartbeat({ ...state.self, status: state.shown }, cfg).then(
       known => known || (
         log('not known to the registry any more: registering again'),
         state.shown = null,
-        register()
+        state.again = true
       )
     ),
 
-    deregister = () => registry.deregister(self, cfg).then(
+    deregister = () => registry.deregister(state.self, cfg).then(
       () => (log('deregistered'), state.shown = null)
     ),
 
     step = () => (
       state.wanted === 'GONE' ? (state.shown ? deregister() : Promise.resolve()) :
-      state.wanted === state.shown ? beat() :
+      state.wanted === state.shown && !state.stale ? beat() :
       register()
     ),
 
@@ -65,7 +72,7 @@
         state.again = false,
         state.timer && state.timer.cancel(),
         state.timer = null,
-        step().then(
+        Promise.resolve().then(step).then(
           () => (state.failures = 0),
           error => (
             state.failures++,
@@ -94,16 +101,23 @@
     // Resolves when gone, or when nobody can be told in time: the lease runs out by itself then.
     gone = () => new Promise(
       resolve => (
-        state.left = resolve,
-        new Timeout(cfg.timeoutSeconds).wait().then(resolve),
-        want('GONE'),
-        isDone() && !state.running && resolve()
-      )
+        (timer = new Timeout(cfg.timeoutSeconds)) => (
+          state.left = () => (timer.cancel(), resolve()),
+          timer.wait().then(resolve, () => undefined),
+          want('GONE')
+        )
+      )()
     ),
   ) => ({
-    self,
+    port: description.port,
     seen: () => state.everUp,
     status: status => state.leaving || want(status),
+    describe: description => (
+      JSON.stringify(description) !== JSON.stringify(state.self) && (
+        state.self = description,
+        state.shown && (state.stale = true, run())
+      )
+    ),
     leave: seconds => (
       state.leaving = true,
       state.shown && seconds > 0 ? (

@@ -15,17 +15,28 @@
   first = load(),
   registry = pipy.solve(`registry/${first.cfg.type}.js`),
 
-  // By instance id. Health belongs to a port and lasts; instances come and go with names and addresses.
-  instances = {},
-  healths = Object.fromEntries(
-    first.ports.map(
-      port => [port.number, health(first.pod, first.cfg, port, ok => ready(port.number, ok))]
-    )
+  // Checks and connections are made at the start, from these. A name or metadata can change in place.
+  fixed = ({ pod, cfg, ports }) => JSON.stringify(
+    [pod.status.podIP, ports, { ...cfg, service: '', metadata: '' }]
   ),
 
-  ready = (number, ok) => Object.values(instances)
-    .filter(({ self }) => self.port === number)
-    .forEach(one => one.status(ok ? 'UP' : one.seen() ? 'DOWN' : 'STARTING')),
+  // By port: checks last as long as the scripts. By id: instances come and go with the service's name.
+  healths = Object.fromEntries(
+    first.ports.map(
+      port => [port.number, health(first.pod, first.cfg, port, () => follow(port.number))]
+    )
+  ),
+  instances = {},
+
+  status = one => (
+    (isUp = healths[one.port] ? healths[one.port].isUp() : null) => (
+      isUp === true ? one.status('UP') :
+      isUp === false ? one.status(one.seen() ? 'DOWN' : 'STARTING') :
+      undefined
+    )
+  )(),
+
+  follow = number => Object.values(instances).filter(one => one.port === number).forEach(status),
 
   describe = ({ pod, cfg }, port) => ({
     id: `${pod.status.podIP}:${cfg.service}:${port.number}`,
@@ -42,23 +53,21 @@
     },
   }),
 
-  update = now => (
+  // → Promise: those that are wanted no more have left.
+  update = (now, wanted) => (
     (
-      wanted = Object.fromEntries(
-        now.ports.map(port => describe(now, port)).map(self => [self.id, self])
-      ),
+      old = Object.keys(instances).filter(id => !wanted[id]).map(id => instances[id].leave(0)),
     ) => (
-      Object.keys(instances).filter(id => !wanted[id]).forEach(
-        id => (instances[id].leave(0), delete instances[id])
-      ),
-      Object.keys(wanted).filter(id => !instances[id]).forEach(
+      Object.keys(instances).filter(id => !wanted[id]).forEach(id => delete instances[id]),
+      Object.keys(wanted).forEach(
         id => (
-          (one = instance(wanted[id], now.cfg, registry)) => (
-            instances[id] = one,
-            one.status(healths[one.self.port]?.isUp() ? 'UP' : 'STARTING')
+          instances[id] ? instances[id].describe(wanted[id]) : (
+            instances[id] = instance(wanted[id], now.cfg, registry),
+            status(instances[id])
           )
-        )()
-      )
+        )
+      ),
+      Promise.all(old)
     )
   )(),
 
@@ -71,12 +80,18 @@
   ),
 
   run = now => (
-    (problem = complaint(now)) => problem ? console.error('[registry]', problem) : update(now)
+    (problem = complaint(now)) => (
+      !now.pod.features.registry ? update(now, {}) :
+      problem ? (console.error('[registry]', problem), Promise.resolve()) :
+      update(now, Object.fromEntries(now.ports.map(port => describe(now, port)).map(self => [self.id, self])))
+    )
   )(),
 ) => ({
   checks: Object.values(healths).map(({ check }) => check),
   start: () => run(first),
-  changed: () => run(load()),
+  changed: () => (
+    (now = load()) => run(now).then(() => fixed(now) !== fixed(first))
+  )(),
   leave: () => Promise.all(
     Object.values(instances).map(one => one.leave(first.cfg.drainSeconds))
   ),
