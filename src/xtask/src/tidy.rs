@@ -227,8 +227,12 @@ fn rust_files(source: &Path, layer: &str) -> Vec<PathBuf> {
     }
     // What only tests compile may look anywhere, as tests at the end of a file may.
     let is_test = |file: &PathBuf| {
-        file.iter()
-            .any(|part| part == "tests" || part == "tests.rs" || part == "testing.rs")
+        file.iter().any(|part| {
+            part == "tests"
+                || part == "tests.rs"
+                || part == "testing.rs"
+                || part.to_string_lossy().ends_with("_tests.rs")
+        })
     };
     files.retain(|file| {
         let file_in = file.strip_prefix(source).unwrap_or(file).to_path_buf();
@@ -248,7 +252,8 @@ fn imports(text: &str, module: &str) -> bool {
     })
 }
 
-/// Every file of a folder of parts has its row in the folder's table, for what is in no table can't be reached.
+/// Every file of a folder of parts has its row in the folder's table or is used by one that has, for what is in no table
+/// can't be reached.
 fn tables(folder: &str, table: &str, wrong: &mut Vec<String>) -> anyhow::Result<()> {
     let path = workspace::root().join(folder);
     if !path.join("mod.rs").is_file() {
@@ -259,11 +264,30 @@ fn tables(folder: &str, table: &str, wrong: &mut Vec<String>) -> anyhow::Result<
         wrong.push(format!("{folder}/mod.rs: no table {table}"));
         return Ok(());
     };
-    for entry in std::fs::read_dir(&path)?.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_missing = |part: &&str| *part != "mod" && !rows.contains(&format!("{part}::"));
-        if name.strip_suffix(".rs").filter(is_missing).is_some() {
-            wrong.push(format!("{folder}/{name}: no row in {table}"));
+    let files = rust_files(
+        &workspace::root().join("src/engine/src"),
+        folder.rsplit('/').next().unwrap_or_default(),
+    );
+    let texts: Vec<(PathBuf, String)> = files
+        .into_iter()
+        .filter_map(|file| Some((file.clone(), std::fs::read_to_string(file).ok()?)))
+        .collect();
+    for (file, _) in texts
+        .iter()
+        .filter(|(file, _)| file.parent() == Some(&path) && !file.ends_with("mod.rs"))
+    {
+        let part = file
+            .file_stem()
+            .map(|stem| format!("{}::", stem.to_string_lossy()))
+            .unwrap_or_default();
+        // A file without a row may hold what several files with one share.
+        let is_shared = || {
+            texts
+                .iter()
+                .any(|(other, text)| other != file && !other.ends_with("mod.rs") && text.contains(&part))
+        };
+        if !rows.contains(&part) && !is_shared() {
+            wrong.push(format!("{folder}/{part} no row in {table}, and no other file uses it"));
         }
     }
     Ok(())
