@@ -51,6 +51,12 @@ impl JsData {
         })
     }
 
+    /// `'Data'`.
+    #[qjs(get, rename = "type")]
+    pub fn kind(&self) -> &'static str {
+        "Data"
+    }
+
     /// `Data.from(string, encoding)`: null for malformed text.
     #[qjs(static)]
     pub fn from<'js>(ctx: Ctx<'js>, text: String, encoding: Opt<String>) -> Result<Option<Class<'js, JsData>>> {

@@ -1,0 +1,1 @@
+pipy().import({ __log: 'main' }).pipeline().handleData(() => __log = __log + 'b').chain()

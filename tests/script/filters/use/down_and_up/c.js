@@ -1,0 +1,1 @@
+pipy().pipeline().replaceData(d => new Data(d + '.'))
