@@ -7,6 +7,9 @@ mod crypto;
 mod dns;
 mod events;
 mod functions;
+mod http;
+mod http_agent;
+mod http_file;
 mod json;
 mod os;
 mod os_path;
@@ -98,6 +101,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "crypto",
         about: "certificates and private keys",
         init: crypto::init,
+    },
+    Global {
+        name: "http",
+        about: "Agent, File",
+        init: http::init,
     },
     Global {
         name: "invoke",

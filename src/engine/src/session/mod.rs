@@ -2,7 +2,7 @@
 //! Not for bytes into messages (codec) nor for the filters' arguments (filters/).
 
 mod http_encode;
-mod http_error;
+pub(crate) mod http_error;
 mod http_options;
 mod http_pool;
 mod http_request;

@@ -1,6 +1,7 @@
 //! The engine as a whole, on loopback: load, serve, reload, errors, end. One file an area beside it.
 
 mod dialect;
+mod http_agent;
 mod http_proxy;
 mod http_server;
 mod linking;
