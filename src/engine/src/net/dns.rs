@@ -228,3 +228,126 @@ fn with_port(config: hickory_resolver::config::ResolverConfig, port: u16) -> hic
     }
     hickory_resolver::config::ResolverConfig::from_parts(domain, search, servers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Dns, LastGood, literal, parse_hosts};
+    use crate::limits;
+    use std::time::Instant;
+    use tokio::net::UdpSocket;
+
+    #[test]
+    fn literals() {
+        for (name, expected) in [
+            ("127.0.0.1", Some("127.0.0.1")),
+            ("::1", Some("::1")),
+            ("[::1]", Some("::1")),
+            ("LocalHost", Some("127.0.0.1")),
+            ("[::1", None),
+            ("example.com", None),
+            ("1.2.3", None),
+            ("", None),
+        ] {
+            assert_eq!(literal(name).map(|ip| ip.to_string()).as_deref(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn hosts_files() {
+        let table = parse_hosts(
+            "# comment\n10.0.0.1 One one.test # more\n::9 one\nnot-an-address two\n10.0.0.2\tthree\n10.0.0.1 one\n",
+        );
+        for (name, expected) in [
+            ("one", Some(vec!["10.0.0.1", "::9"])),
+            ("one.test", Some(vec!["10.0.0.1"])),
+            ("three", Some(vec!["10.0.0.2"])),
+            ("two", None),
+            ("more", None),
+        ] {
+            let found: Option<Vec<String>> = table.get(name).map(|all| all.iter().map(ToString::to_string).collect());
+            let found: Option<Vec<&str>> = found.as_ref().map(|all| all.iter().map(String::as_str).collect());
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn last_answers_are_bounded() {
+        let mut last = LastGood::default();
+        let address = ["10.0.0.1".parse().expect("an address")];
+        for n in 0..limits::DNS_CACHE_NAMES + 3 {
+            last.put(&format!("n{n}"), &address);
+        }
+        assert_eq!(last.0.len(), limits::DNS_CACHE_NAMES);
+        assert!(last.get("n0").is_empty() && last.get(&format!("n{}", limits::DNS_CACHE_NAMES)) == address);
+    }
+
+    /// RFC 1035 section 4: answers every question for an A record of a name that begins with `a` with 10.9.8.7 and a
+    /// life of 0 seconds, of one that begins with `n` with "no such name"; the rest is not answered.
+    async fn answer(socket: UdpSocket) {
+        let mut packet = [0; 512];
+        while let Ok((len, from)) = socket.recv_from(&mut packet).await {
+            let name_end = 12 + packet[12..len].iter().position(|byte| *byte == 0).expect("a name");
+            let is_a = packet[name_end + 2] == 1;
+            let mut reply = packet[..name_end + 5].to_vec();
+            reply[2..4].copy_from_slice(&[0x81, 0x80]);
+            // One question, no answer yet, and nothing of the client's additional records.
+            reply[4..12].copy_from_slice(&[0, 1, 0, 0, 0, 0, 0, 0]);
+            match packet[13] {
+                b'a' if is_a => {
+                    reply[7] = 1;
+                    reply.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 10, 9, 8, 7]);
+                }
+                b'a' => {}
+                b'n' => reply[3] = 0x83,
+                _ => continue,
+            }
+            socket.send_to(&reply, from).await.ok();
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn asks_remembers_and_gives_up_in_time() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let (conf, hosts) = (dir.path().join("resolv.conf"), dir.path().join("hosts"));
+        let show =
+            |addresses: Vec<std::net::IpAddr>| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let dns = Dns::new(conf.clone(), hosts.clone(), Some(1));
+        // Neither file: no DNS, but literals.
+        for (name, expected) in [
+            ("a.test", ""),
+            ("", ""),
+            ("10.1.1.1", "10.1.1.1"),
+            ("localhost", "127.0.0.1"),
+        ] {
+            assert_eq!(show(dns.resolve(name).await), expected, "without files: {name}");
+        }
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("bind");
+        let port = socket.local_addr().expect("address").port();
+        let server = tokio::spawn(answer(socket));
+        std::fs::write(&conf, "nameserver 127.0.0.1\noptions ndots:5\n").expect("write");
+        std::fs::write(&hosts, "10.2.2.2 from-hosts a-hosts\n").expect("write");
+        let dns = Dns::new(conf.clone(), hosts.clone(), Some(port));
+        for (name, expected) in [
+            ("a.test", "10.9.8.7"),
+            ("A.Test", "10.9.8.7"),
+            ("no.test", ""),
+            ("from-hosts", "10.2.2.2"),
+            ("a-hosts", "10.2.2.2"),
+        ] {
+            assert_eq!(show(dns.resolve(name).await), expected, "{name}");
+        }
+        let begin = Instant::now();
+        assert_eq!(show(dns.resolve("silent.test").await), "", "nobody answers");
+        assert!(
+            begin.elapsed() < limits::DNS_DEADLINE * 2,
+            "gives up after {:?}",
+            begin.elapsed()
+        );
+        server.abort();
+        assert_eq!(
+            show(dns.resolve("a.test").await),
+            "10.9.8.7",
+            "what was known, of a dead server"
+        );
+    }
+}
