@@ -1,0 +1,338 @@
+//! Every filter in the table keeps the rules of pipeline/filter.rs, whatever comes in: reset equals new, a StreamEnd
+//! leaves at most once and nothing follows it, input may be split anywhere, an exception ends the stream with a reason,
+//! nothing panics. A filter without a row here fails.
+
+use crate::codebase::Codebase;
+use crate::event::{Event, MessageEnd, MessageStart, Reason};
+use crate::filters;
+use crate::globals;
+use crate::js::{Callback, Facts, Host};
+use crate::limits;
+use crate::pipeline::{Args, Child, Cx, Instance, Layout, Modules, Output, Realm, Sink, Work};
+use crate::script::Loader;
+use crate::worker::testing::codebase;
+use bytes::Bytes;
+use rquickjs::{Ctx, Value};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What can be said of a filter's output.
+#[derive(Clone, Copy, PartialEq)]
+enum Outcome {
+    /// The same each time.
+    Same,
+    /// It depends on a peer, on time or on random numbers.
+    Varies,
+}
+use Outcome::{Same, Varies};
+
+/// The call that adds the filter; one whose callback throws, if it has callbacks. `'s'` passes events through, `/m.js`
+/// has such an entrance.
+const ROWS: &[(&str, Option<&str>, Outcome)] = &[
+    ("acceptTLS({ certificate: () => null }).to('s')", None, Varies),
+    ("branch(() => true, 's')", Some("branch(() => no.way, 's')"), Same),
+    (
+        "branchMessage(m => m.body.size >= 0, 's')",
+        Some("branchMessage(m => no.way, 's')"),
+        Same,
+    ),
+    (
+        "branchMessageStart(m => true, 's')",
+        Some("branchMessageStart(m => no.way, 's')"),
+        Same,
+    ),
+    ("chain(['m.js'])", None, Same),
+    ("connect('127.0.0.1:1')", None, Varies),
+    ("connectTLS().to('s')", None, Varies),
+    (
+        "demux().to('s')",
+        Some("demux({ outputCount: () => no.way }).to('s')"),
+        Same,
+    ),
+    ("demuxHTTP().to('s')", None, Same),
+    ("dummy()", None, Same),
+    ("dump()", Some("dump(() => no.way)"), Same),
+    ("fork([1, 2]).to('s')", Some("fork(() => no.way).to('s')"), Same),
+    ("handle(e => e.type)", Some("handle(() => no.way)"), Same),
+    ("handleData(d => d.size)", Some("handleData(() => no.way)"), Same),
+    (
+        "handleMessage(m => m.body.size)",
+        Some("handleMessage(() => no.way)"),
+        Same,
+    ),
+    (
+        "handleMessageBody(b => b.size)",
+        Some("handleMessageBody(() => no.way)"),
+        Same,
+    ),
+    (
+        "handleMessageEnd(e => e.tail)",
+        Some("handleMessageEnd(() => no.way)"),
+        Same,
+    ),
+    (
+        "handleMessageStart(e => e.head)",
+        Some("handleMessageStart(() => no.way)"),
+        Same,
+    ),
+    (
+        "handleStreamEnd(e => e.error)",
+        Some("handleStreamEnd(() => no.way)"),
+        Same,
+    ),
+    (
+        "handleStreamStart(e => e.type)",
+        Some("handleStreamStart(() => no.way)"),
+        Same,
+    ),
+    ("insert(() => new Data('i'))", Some("insert(() => no.way)"), Same),
+    ("link(() => 's')", Some("link(() => no.way)"), Same),
+    ("linkAsync(() => 's')", Some("linkAsync(() => no.way)"), Same),
+    ("merge('s', () => 'k')", Some("merge('s', () => no.way)"), Same),
+    ("mux(() => 'k').to('s')", Some("mux(() => no.way).to('s')"), Same),
+    (
+        "muxHTTP(() => 'k').to('s')",
+        Some("muxHTTP(() => no.way).to('s')"),
+        Varies,
+    ),
+    ("print()", None, Same),
+    ("produce(() => new StreamEnd)", Some("produce(() => no.way)"), Same),
+    ("replace(e => e)", Some("replace(() => no.way)"), Same),
+    ("replaceData(d => d)", Some("replaceData(() => no.way)"), Same),
+    ("replaceMessage(m => m)", Some("replaceMessage(() => no.way)"), Same),
+    (
+        "replaceMessageBody(b => b)",
+        Some("replaceMessageBody(() => no.way)"),
+        Same,
+    ),
+    (
+        "replaceMessageEnd(e => [e, new Data('e')])",
+        Some("replaceMessageEnd(() => no.way)"),
+        Same,
+    ),
+    (
+        "replaceMessageStart(e => [new Data('s'), e])",
+        Some("replaceMessageStart(() => no.way)"),
+        Same,
+    ),
+    (
+        "replaceStreamEnd(e => [new Data('z'), e, e])",
+        Some("replaceStreamEnd(() => no.way)"),
+        Same,
+    ),
+    (
+        "replaceStreamStart(e => [new Data('a'), e])",
+        Some("replaceStreamStart(() => no.way)"),
+        Same,
+    ),
+    ("replay().to('s')", None, Same),
+    ("serveHTTP(() => new Message('x'))", None, Varies),
+    ("use('m.js')", None, Same),
+    ("wait(() => true)", Some("wait(() => no.way)"), Same),
+];
+
+/// A host of scripts that ask nothing of it.
+struct NoHost;
+
+impl Host for NoHost {
+    fn load(&self, _path: &str) -> Option<Bytes> {
+        None
+    }
+    fn list(&self, _dir: &str) -> Vec<String> {
+        Vec::new()
+    }
+    fn solve<'js>(&self, ctx: &Ctx<'js>, _path: &str) -> rquickjs::Result<Value<'js>> {
+        Ok(Value::new_null(ctx.clone()))
+    }
+    fn exit(&self, _code: i32) {}
+    fn on_exit(&self, _callback: Callback) {}
+    fn restart(&self) {}
+    fn watch(&self, _path: &str, _fire: Box<dyn FnOnce(Vec<String>)>) {}
+    fn facts(&self) -> Facts {
+        Facts::default()
+    }
+}
+
+/// Keeps what a pipeline outputs.
+#[derive(Default)]
+struct Recorder(RefCell<Vec<Event>>);
+
+impl Sink for Recorder {
+    fn event(&self, _cx: &mut Cx<'_>, event: Event) {
+        self.0.borrow_mut().push(event);
+    }
+}
+
+/// A layout with one filter, outside of any worker.
+struct Bench {
+    realm: Rc<Realm>,
+    layout: Rc<Layout>,
+    /// Keeps the scripts.
+    _loader: Rc<Loader>,
+}
+
+impl Bench {
+    fn new(text: &str) -> Self {
+        let script = format!("pipy().pipeline('t').{text}.pipeline('s').handleData(() => {{}})");
+        let files: Arc<Codebase> = codebase("1", &[("/main.js", &script), ("/m.js", "pipy().pipeline().chain()")]);
+        let realm = Realm::new(Rc::new(NoHost), Arc::default(), limits::SCRIPT_HEAP_BYTES).expect("a realm");
+        realm.with(globals::install).expect("globals");
+        let loader = Loader::new(&realm, files).expect("a loader");
+        if let Err(error) = loader.load() {
+            panic!("{text}: {error}");
+        }
+        let module = realm.with(|ctx| loader.module(ctx, "/main.js")).expect("it is loaded");
+        let layout = module.layout("t").expect("the script has it");
+        Bench {
+            realm,
+            layout,
+            _loader: loader,
+        }
+    }
+
+    /// Runs one pipeline: a turn for each group of events. Then it is ended, and its filters go to the pool.
+    async fn run(&self, turns: Vec<Vec<Event>>) -> Vec<Event> {
+        let recorder = Rc::<Recorder>::default();
+        let context = self.realm.scope.context(None);
+        let output = Output::Sink(recorder.clone());
+        let instance = Instance::create(&self.realm, &self.layout, context, output, None, 0);
+        let child = Child::new(instance.clone());
+        self.realm
+            .turn(None, |_, work| work.push(Work::Start(instance.clone(), Args::None)));
+        for events in turns {
+            self.realm.turn(None, |_, work| {
+                work.extend(events.into_iter().map(|event| Work::Input(instance.clone(), 0, event)));
+            });
+            for _ in 0..8 {
+                tokio::task::yield_now().await;
+            }
+        }
+        self.realm.turn(None, |_, _| drop(child));
+        recorder.0.take()
+    }
+}
+
+fn start() -> Event {
+    Event::MessageStart(MessageStart::default())
+}
+
+fn end() -> Event {
+    Event::MessageEnd(MessageEnd::default())
+}
+
+fn data(text: &str) -> Event {
+    Event::Data(text.into())
+}
+
+/// Two messages and an end, `cut` bytes in each Data, all in one turn or each event in its own.
+fn sample(cut: usize, together: bool) -> Vec<Vec<Event>> {
+    let body: Vec<Event> = b"hello"
+        .chunks(cut)
+        .map(|bytes| data(&String::from_utf8_lossy(bytes)))
+        .collect();
+    let message = || {
+        std::iter::once(start())
+            .chain(body.clone())
+            .chain(std::iter::once(end()))
+    };
+    let events = message().chain(message()).chain(std::iter::once(Event::end()));
+    match together {
+        true => vec![events.collect()],
+        false => events.map(|event| vec![event]).collect(),
+    }
+}
+
+/// As text, with neighbouring Data joined and flushes left out.
+fn text(events: &[Event]) -> String {
+    let one = |event: &Event| match event {
+        Event::MessageStart(_) => "(".to_owned(),
+        Event::MessageEnd(_) => ")".to_owned(),
+        Event::Data(data) => String::from_utf8_lossy(&data.to_bytes()).into_owned(),
+        Event::StreamEnd(Reason::Clean) => ".".to_owned(),
+        Event::StreamEnd(Reason::Named(error)) => format!("!{}", error.name()),
+        Event::StreamEnd(Reason::Value(_)) => "!".to_owned(),
+    };
+    events.iter().map(one).collect()
+}
+
+#[track_caller]
+fn check_end(name: &str, events: &[Event]) {
+    let first = events.iter().position(|event| matches!(event, Event::StreamEnd(_)));
+    let after = first.map_or(0, |first| events.len() - first - 1);
+    assert_eq!(after, 0, "{name}: something follows the StreamEnd: {}", text(events));
+}
+
+fn random_turns(random: &mut fastrand::Rng) -> Vec<Vec<Event>> {
+    let turns = random.usize(1..5);
+    let mut event = || match random.u8(0..8) {
+        0 | 1 => start(),
+        2 | 3 => end(),
+        4 | 5 => data("GET / HTTP/1.1\r\n\r\n"),
+        6 => Event::flush(),
+        _ => Event::end(),
+    };
+    let count = 4;
+    (0..turns).map(|_| (0..count).map(|_| event()).collect()).collect()
+}
+
+fn name_of(text: &str) -> &str {
+    text.split('(').next().unwrap_or(text)
+}
+
+#[test]
+fn every_filter_has_a_row() {
+    let rows: Vec<&str> = ROWS.iter().map(|(text, ..)| name_of(text)).collect();
+    for spec in filters::FILTERS {
+        assert!(rows.contains(&spec.name), "{} has no row in ROWS", spec.name);
+    }
+    for row in rows {
+        assert!(
+            filters::FILTERS.iter().any(|spec| spec.name == row),
+            "{row} is no filter"
+        );
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn every_filter_complies() {
+    let local = tokio::task::LocalSet::new();
+    local
+        .run_until(async {
+            for (call, throwing, output) in ROWS {
+                let bench = Bench::new(call);
+                let fresh = text(&bench.run(sample(5, true)).await);
+                for cut in 1..=5 {
+                    for together in [true, false] {
+                        let events = bench.run(sample(cut, together)).await;
+                        check_end(call, &events);
+                        if *output == Same {
+                            assert_eq!(text(&events), fresh, "{call}: split at {cut}, in one turn: {together}");
+                        }
+                    }
+                }
+                for seed in 0..100 {
+                    let turns = random_turns(&mut fastrand::Rng::with_seed(seed));
+                    let events = bench.run(turns).await;
+                    check_end(&format!("{call}, seed {seed}"), &events);
+                }
+                let again = text(&bench.run(sample(5, true)).await);
+                if *output == Same {
+                    assert_eq!(again, fresh, "{call}: a reset filter is not as a new one");
+                }
+                if let Some(throwing) = throwing {
+                    let events = Bench::new(throwing).run(sample(5, false)).await;
+                    check_end(throwing, &events);
+                    let reasons = events
+                        .iter()
+                        .any(|event| matches!(event, Event::StreamEnd(Reason::Value(_))));
+                    assert!(
+                        reasons,
+                        "{throwing}: no StreamEnd with the exception: {}",
+                        text(&events)
+                    );
+                }
+            }
+        })
+        .await;
+}
