@@ -6,10 +6,13 @@ mod branch;
 mod chain;
 mod connect;
 mod connect_tls;
+mod decode_http;
+mod decompress_http;
 mod demux;
 mod demux_http;
 mod dummy;
 mod dump;
+mod encode_http;
 mod fork;
 mod handle;
 mod handle_message;
@@ -38,10 +41,15 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &chain::CHAIN,
     &connect::SPEC,
     &connect_tls::SPEC,
+    &decode_http::REQUEST,
+    &decode_http::RESPONSE,
+    &decompress_http::SPEC,
     &demux::DEMUX,
     &demux_http::SPEC,
     &dummy::DUMMY,
     &dump::DUMP,
+    &encode_http::REQUEST,
+    &encode_http::RESPONSE,
     &fork::FORK,
     &handle::HANDLE,
     &handle::HANDLE_DATA,
@@ -75,7 +83,11 @@ pub(crate) static FILTERS: &[&Spec] = &[
 
 /// Old spellings (pipyjs/filters.md section 11): (alias, name), sorted.
 pub(crate) static ALIASES: &[(&str, &str)] = &[
+    ("decodeHttpRequest", "decodeHTTPRequest"),
+    ("decodeHttpResponse", "decodeHTTPResponse"),
     ("demuxQueue", "demux"),
+    ("encodeHttpRequest", "encodeHTTPRequest"),
+    ("encodeHttpResponse", "encodeHTTPResponse"),
     ("handleSessionEnd", "handleStreamEnd"),
     ("handleSessionStart", "handleStreamStart"),
     ("muxQueue", "mux"),

@@ -3,6 +3,7 @@
 mod compliance;
 mod dialect;
 mod http_agent;
+mod http_codecs;
 mod http_proxy;
 mod http_server;
 mod linking;
