@@ -11,6 +11,7 @@ fn parsed(line: &str) -> Result<RunConfig, String> {
             assert!(!message.contains('\n'), "one line: {message}");
             Err(message)
         }
+        Command::Agent(_) => Err("the agent".to_owned()),
         Command::Print(text) => Err(format!("prints {}", text.lines().next().unwrap_or_default())),
     }
 }

@@ -86,6 +86,7 @@ impl Feed {
     /// Runs until nobody receives. `refresh` downloads all of it again and counts as another version.
     pub(crate) async fn follow(mut self, pace: Pace, changes: mpsc::Sender<Change>, refresh: Arc<Notify>) {
         let mut backoff = Backoff::new(limits::BACKOFF);
+        let mut idle = Backoff::new(limits::DORMANT_POLL);
         loop {
             let began = Instant::now();
             let known = self.held.as_ref().map(|held| held.version.clone());
@@ -107,7 +108,14 @@ impl Feed {
                     }
                     // A Repo that says that it waits and does not must not be asked in a circle.
                     let is_held = waits && (is_change || began.elapsed() >= limits::HELD_POLL);
-                    if is_held { Duration::ZERO } else { pace.period }
+                    if self.held.is_some() {
+                        idle.reset();
+                    }
+                    match is_held {
+                        true => Duration::ZERO,
+                        false if self.held.is_none() && pace.retry.is_none() => idle.next(),
+                        false => pace.period,
+                    }
                 }
                 Err(error) => {
                     self.tell(&error);
@@ -161,6 +169,8 @@ impl Feed {
             }
         }
         match polled.poll {
+            // With nothing held a Repo also waits for a deleted codebase to come back.
+            Poll::Gone | Poll::Conflict if known.is_none() => Ok((None, polled.waits)),
             Poll::Gone | Poll::Conflict => Ok((Some(Change::Gone), false)),
             Poll::Unknown => {
                 if known.is_none() {

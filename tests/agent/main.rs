@@ -1,0 +1,11 @@
+//! The binary `ballast` from outside: its command line, and its life as the agent of a Pod beside a real `ballast-repo`.
+//! Sources: pipyjs/cli.md, repo.md 1 and 5; design.md 3 and 4; issue 3 items 5 and Tests.
+
+#![forbid(unsafe_code)]
+
+mod life;
+mod proxy;
+mod remote;
+mod run;
+mod signals;
+mod support;
