@@ -30,8 +30,8 @@ impl Pod {
             repo_url: repo_url.to_owned(),
             name: format!("/pod/shop/{host}"),
         };
-        let memory = std::fs::File::create(pod.memory()).unwrap();
-        memory.set_len(MEMORY_BYTES).unwrap();
+        let memory = std::fs::File::create(pod.memory()).expect("a fresh folder");
+        memory.set_len(MEMORY_BYTES).expect("room on the disk");
         pod
     }
 
@@ -128,7 +128,8 @@ fn from_dormant_to_active_and_back() {
 #[test]
 fn a_dormant_agent_leaves_at_once() {
     let repo = Repo::dev();
-    let mut agent = Pod::new(&repo.url).agent();
+    let pod = Pod::new(&repo.url);
+    let mut agent = pod.agent();
     wait_for(DEADLINE, "it runs", || threads(&agent) == 1);
     // Its signals are taken when the scout has sent its request.
     wait_for(DEADLINE, "it handles TERM", || {
@@ -172,19 +173,23 @@ fn what_runs_goes_on_without_the_repo() {
     let pod = Pod::new(&proxy.url);
     let repo = Repo::dev();
     let mut agent = pod.agent();
-    agent.wait_output(DEADLINE, "is the repo up");
+    agent.wait_output(DEADLINE, "the connection broke");
     pod.create(&repo, &answering(port, "one"));
     proxy.to(&repo.url);
     wait_answer(&agent, port, "one");
-    proxy.down();
-    wait_answer(&agent, port, "one");
     // A Repo that has lost everything knows nothing: that is no reason to stop.
     let empty = Repo::dev();
-    proxy.to(&empty.url);
-    agent.wait_output(DEADLINE, "does not know the codebase any more");
-    wait_answer(&agent, port, "one");
-    proxy.hang();
-    wait_answer(&agent, port, "one");
+    for (name, switch) in [
+        ("down", &(|| proxy.down()) as &dyn Fn()),
+        ("empty", &|| proxy.to(&empty.url)),
+        ("hanging", &|| proxy.hang()),
+    ] {
+        switch();
+        wait_for(DEADLINE, &format!("the agent asks the Repo that is {name}"), || {
+            proxy.taken() > 0
+        });
+        wait_answer(&agent, port, "one");
+    }
     // And when it is told again, the agent follows.
     pod.create(&empty, &answering(port, "two"));
     proxy.to(&empty.url);
@@ -278,7 +283,8 @@ fn scripts_that_hang_are_not_waited_for() {
 #[test]
 fn limits_on_itself() {
     let repo = Repo::dev();
-    let agent = Pod::new(&repo.url).agent();
+    let pod = Pod::new(&repo.url);
+    let agent = pod.agent();
     let text = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", agent.id())).unwrap_or_default();
     wait_for(DEADLINE, "it offers itself to the OOM killer", || {
         text("oom_score_adj").trim() == "1000"

@@ -20,6 +20,8 @@ enum Mode {
 struct State {
     mode: Mode,
     open: Vec<TcpStream>,
+    /// Connections taken in this mode.
+    taken: usize,
 }
 
 /// See the module. Its thread ends with the test's process.
@@ -36,11 +38,13 @@ impl Proxy {
         let state = Arc::new(Mutex::new(State {
             mode: Mode::Down,
             open: Vec::new(),
+            taken: 0,
         }));
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                state.taken += 1;
                 match state.mode.clone() {
                     Mode::Down => {}
                     Mode::Hanging => state.open.push(stream),
@@ -76,9 +80,15 @@ impl Proxy {
         self.set(Mode::Hanging);
     }
 
+    /// Connections taken since the last switch.
+    pub(crate) fn taken(&self) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).taken
+    }
+
     fn set(&self, mode: Mode) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.mode = mode;
+        state.taken = 0;
         for stream in state.open.drain(..) {
             let _closed_already = stream.shutdown(Shutdown::Both);
         }

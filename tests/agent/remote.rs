@@ -20,7 +20,7 @@ fn follows_a_codebase_through_everything() {
     publish(&repo, 1, "pipy().broken()");
     let url = format!("{}/repo/app/", proxy.url);
     let mut process = start(&["run", "--instance-name=w", &url]);
-    process.wait_output(DEADLINE, "is the repo up");
+    process.wait_output(DEADLINE, "the connection broke");
     proxy.to(&repo.url);
     // A script that does not load at the start is tried again until it does.
     process.wait_output(DEADLINE, "does not load");

@@ -55,3 +55,5 @@ pub(crate) const DEFAULT_ADMIN: std::net::SocketAddr =
     std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 6060);
 /// First and longest time between polls of a dormant agent where the Repo does not wait; half of each is chance.
 pub(crate) const DORMANT_POLL: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+/// Different messages told about one outage of the Repo.
+pub(crate) const TOLD: usize = 4;

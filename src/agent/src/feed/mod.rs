@@ -62,8 +62,10 @@ pub(crate) struct Feed {
     held: Option<Snapshot>,
     /// Version of each file; None: the Repo does not list them, or nobody has asked yet.
     files: Option<BTreeMap<String, String>>,
-    /// The error that was told last: the same one is not told again.
-    told: Option<String>,
+    /// What was told since all was well: the same is not told again, and not more than `limits::TOLD`.
+    told: Vec<String>,
+    /// The Repo answers, but does not know what we hold.
+    is_lost: bool,
 }
 
 impl Feed {
@@ -74,7 +76,8 @@ impl Feed {
             alias,
             held,
             files: None,
-            told: None,
+            told: Vec::new(),
+            is_lost: false,
         }
     }
 
@@ -97,7 +100,8 @@ impl Feed {
             let pause = match polled {
                 Ok((change, waits)) => {
                     backoff.reset();
-                    if self.told.take().is_some() {
+                    if !self.told.is_empty() && !self.is_lost {
+                        self.told.clear();
                         tracing::info!(target: "codebase", "the Repo answers again");
                     }
                     let is_change = change.is_some();
@@ -168,6 +172,7 @@ impl Feed {
                 polled = other;
             }
         }
+        self.is_lost = polled.poll == Poll::Unknown && known.is_some();
         match polled.poll {
             // With nothing held a Repo also waits for a deleted codebase to come back.
             Poll::Gone | Poll::Conflict if known.is_none() => Ok((None, polled.waits)),
@@ -264,13 +269,13 @@ impl Feed {
         self.say(&error.to_string());
     }
 
-    /// Says the same only once in a row: a Repo that is down for a day must not fill the log.
+    /// Says the same only once: a Repo that is down for a day must not fill the log.
     fn say(&mut self, text: &str) {
-        if self.told.as_deref() == Some(text) {
+        if self.told.len() >= limits::TOLD || self.told.iter().any(|told| told == text) {
             tracing::debug!(target: "codebase", "{text}");
         } else {
             tracing::warn!(target: "codebase", "{text}");
-            self.told = Some(text.to_owned());
+            self.told.push(text.to_owned());
         }
     }
 }
