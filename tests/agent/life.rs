@@ -191,7 +191,8 @@ fn what_runs_goes_on_without_the_repo() {
         wait_answer(&agent, port, "one");
     }
     // And when it is told again, the agent follows.
-    pod.create(&empty, &answering(port, "two"));
+    pod.create(&empty, &answering(port, "one"));
+    pod.publish(&empty, 2, &answering(port, "two"));
     proxy.to(&empty.url);
     wait_answer(&agent, port, "two");
     assert!(agent.is_running());
