@@ -6,6 +6,7 @@ mod http_agent;
 mod http_codecs;
 mod http_proxy;
 mod http_server;
+mod idioms;
 mod linking;
 mod messages;
 mod sessions;
