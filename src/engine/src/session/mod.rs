@@ -11,6 +11,7 @@ mod http_server;
 mod http_session;
 mod http_slot;
 mod tls;
+mod tls_options;
 #[cfg(test)]
 mod tls_tests;
 
@@ -21,4 +22,5 @@ pub(crate) use http_request::RequestWriter;
 pub(crate) use http_response::ResponseWriter;
 pub(crate) use http_server::{Incoming, Server};
 pub(crate) use http_session::{Session, Ticket};
-pub(crate) use tls::{Side, TlsFilter, TlsOptions};
+pub(crate) use tls::TlsFilter;
+pub(crate) use tls_options::{Side, TlsOptions};

@@ -1,192 +1,29 @@
-//! What `acceptTLS` and `connectTLS` share: options, callbacks, and the flow between the plain side and the wire.
+//! What `acceptTLS` and `connectTLS` share: the flow between the plain side and the wire, and the callbacks.
 //! Source: pipyjs/filters.md section 7.
 //!
 //! `verify` is asked when the handshake is complete and before any byte of the application moves, not from within it:
 //! the library calls its verifiers where scripts cannot run.
 
+use super::tls_options::{Given, Identity, Side, TlsOptions, identity, names};
 use crate::data::Data;
 use crate::event::{Event, Reason};
-use crate::js::{self, Callback, Options, throw_error, throw_type, truthy};
-use crate::net::{Certificate, CertificateChain, Machine, PeerVerifier, PrivateKey, tls_provider};
-use crate::pipeline::{Args, Child, Cx, Filter, Hold, Out, Sub};
+use crate::js;
+use crate::js::truthy;
+use crate::limits;
+use crate::net::{Certificate, Machine, tls_provider};
+use crate::pipeline::{Args, Child, Closed, Cx, Filter, Hold, Out, Sub};
 use rquickjs::class::Trace;
 use rquickjs::{Class, Ctx, JsLifetime, Object, Value};
 use rustls::client::Resumption;
-use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use std::cell::{OnceCell, RefCell};
+use rustls::{ClientConfig, ServerConfig};
+use rustls_pki_types::{CertificateDer, ServerName};
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
 
 /// Sessions of servers that a client filter remembers, to shorten later handshakes.
 const RESUMABLE_SESSIONS: usize = 32;
-const VERSIONS: [(&str, u8); 4] = [("TLS1", 0), ("TLS1.1", 1), ("TLS1.2", 2), ("TLS1.3", 3)];
-
-/// Which end we are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    /// `connectTLS`: input is plain, the sub-pipeline is the wire.
-    Client,
-    /// `acceptTLS`: input is the wire, the sub-pipeline is plain.
-    Server,
-}
-
-/// A certificate with its key.
-#[derive(Clone)]
-struct Identity {
-    chain: Vec<CertificateDer<'static>>,
-    key: Rc<PrivateKeyDer<'static>>,
-}
-
-#[derive(Clone)]
-enum Given<T> {
-    Value(T),
-    Call(Callback),
-}
-
-/// Options, parsed when the layout is built.
-pub(crate) struct TlsOptions {
-    side: Side,
-    identity: Option<Given<Identity>>,
-    verify: Option<Callback>,
-    on_state: Option<Callback>,
-    handshake: Option<Callback>,
-    versions: Vec<&'static SupportedProtocolVersion>,
-    alpn: Option<Given<Vec<String>>>,
-    sni: Option<Given<String>>,
-    /// Made at the first connection; kept when no option is a function.
-    client: OnceCell<Arc<ClientConfig>>,
-    server: OnceCell<Arc<ServerConfig>>,
-    verifier: Arc<PeerVerifier>,
-}
-
-impl TlsOptions {
-    /// Reads them.
-    ///
-    /// # Errors  Throws for wrong types, unusable certificates and versions older than TLS 1.2 as the newest.
-    pub(crate) fn parse<'js>(ctx: &Ctx<'js>, value: &Value<'js>, side: Side) -> js::Result<Self> {
-        let options = Options::new(ctx, value)?;
-        let identity = match options.value("certificate")? {
-            None => None,
-            Some(value) => Some(match Callback::from_value(ctx, &value) {
-                Some(callback) => Given::Call(callback),
-                None => Given::Value(identity(ctx, &value)?),
-            }),
-        };
-        let sni = match options.value("sni")? {
-            None => None,
-            Some(value) => Some(match Callback::from_value(ctx, &value) {
-                Some(callback) => Given::Call(callback),
-                None => Given::Value(options.string("sni")?.unwrap_or_default()),
-            }),
-        };
-        let alpn = match options.value("alpn")? {
-            None => None,
-            Some(value) => Some(match Callback::from_value(ctx, &value) {
-                Some(callback) => Given::Call(callback),
-                None => Given::Value(names(ctx, &value)?),
-            }),
-        };
-        let trusted = trusted(ctx, options.value("trusted")?)?;
-        let verify = match options.callback("verify")? {
-            Some(verify) => Some(verify),
-            None => options.callback("onVerify")?,
-        };
-        let named = sni.is_some();
-        let verifier = PeerVerifier::new(&tls_provider(), trusted, verify.is_some(), named)
-            .map_err(|what| throw_error(ctx, &what))?;
-        Ok(TlsOptions {
-            side,
-            identity,
-            verify,
-            on_state: options.callback("onState")?,
-            handshake: options.callback("handshake")?,
-            versions: versions(ctx, &options)?,
-            alpn,
-            sni,
-            client: OnceCell::new(),
-            server: OnceCell::new(),
-            verifier,
-        })
-    }
-}
-
-fn trusted<'js>(ctx: &Ctx<'js>, value: Option<Value<'js>>) -> js::Result<Vec<CertificateDer<'static>>> {
-    let Some(value) = value else { return Ok(Vec::new()) };
-    let wrong = || throw_type(ctx, "options.trusted expects an array of certificates");
-    let array = value.as_array().ok_or_else(wrong)?;
-    let mut all = Vec::new();
-    for item in array.iter::<Value>() {
-        let item = item?;
-        if let Ok(certificate) = Class::<Certificate>::from_value(&item) {
-            all.push(certificate.borrow().der.clone());
-        } else if let Ok(chain) = Class::<CertificateChain>::from_value(&item) {
-            all.extend(chain.borrow().ders.iter().cloned());
-        } else {
-            return Err(wrong());
-        }
-    }
-    Ok(all)
-}
-
-fn identity<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Identity> {
-    let wrong = || throw_type(ctx, "options.certificate expects { cert, key } or a function");
-    let object = value.as_object().ok_or_else(wrong)?;
-    let cert: Value<'js> = object.get("cert")?;
-    let chain = if let Ok(certificate) = Class::<Certificate>::from_value(&cert) {
-        vec![certificate.borrow().der.clone()]
-    } else if let Ok(chain) = Class::<CertificateChain>::from_value(&cert) {
-        chain.borrow().ders.clone()
-    } else {
-        return Err(wrong());
-    };
-    let key: Value<'js> = object.get("key")?;
-    let key = Class::<PrivateKey>::from_value(&key).map_err(|_| wrong())?;
-    let key = key.borrow().key.clone();
-    Ok(Identity { chain, key })
-}
-
-fn names<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Vec<String>> {
-    if let Some(text) = value.as_string() {
-        return Ok(vec![text.to_string()?]);
-    }
-    let wrong = || throw_type(ctx, "options.alpn expects a string, an array of strings or a function");
-    let array = value.as_array().ok_or_else(wrong)?;
-    array.iter::<String>().collect::<js::Result<_>>().map_err(|_| {
-        ctx.catch();
-        wrong()
-    })
-}
-
-fn versions(ctx: &Ctx<'_>, options: &Options<'_>) -> js::Result<Vec<&'static SupportedProtocolVersion>> {
-    let bound = |name: &str, default: u8| -> js::Result<u8> {
-        let Some(text) = options.string(name)? else {
-            return Ok(default);
-        };
-        let known = VERSIONS.iter().find(|(version, _)| *version == text);
-        known.map(|(_, number)| *number).ok_or_else(|| {
-            throw_error(
-                ctx,
-                &format!("options.{name} '{text}' is unknown; expected TLS1, TLS1.1, TLS1.2 or TLS1.3"),
-            )
-        })
-    };
-    let (min, max) = (bound("minVersion", 2)?, bound("maxVersion", 3)?);
-    let all = [(2, &rustls::version::TLS12), (3, &rustls::version::TLS13)];
-    let chosen: Vec<_> = all
-        .into_iter()
-        .filter(|(n, _)| (min..=max).contains(n))
-        .map(|(_, v)| v)
-        .collect();
-    if chosen.is_empty() {
-        return Err(throw_error(
-            ctx,
-            "options.maxVersion: only TLS1.2 and TLS1.3 are supported",
-        ));
-    }
-    Ok(chosen)
-}
 
 /// What `onState` gets.
 #[derive(Trace, JsLifetime)]
@@ -252,6 +89,9 @@ pub(crate) struct TlsFilter {
     stage: Stage,
     /// Input of the plain side, until the handshake is done.
     held: Hold,
+    held_bytes: usize,
+    /// Sources that are not read while too much is held.
+    blocked: Vec<Closed>,
     facts: Rc<RefCell<SessionFacts>>,
     /// The plain side has ended: close_notify was sent.
     plain_ended: bool,
@@ -296,6 +136,8 @@ impl TlsFilter {
             child: None,
             stage: Stage::Idle,
             held: Hold::default(),
+            held_bytes: 0,
+            blocked: Vec::new(),
             facts: Rc::default(),
             plain_ended: false,
             wire_ended: false,
@@ -542,6 +384,7 @@ impl TlsFilter {
             self.spawn(out);
         }
         self.to_plain(Event::flush(), out);
+        self.blocked.clear();
         for event in self.held.take() {
             self.plain(cx, event, out)?;
         }
@@ -554,6 +397,13 @@ impl TlsFilter {
             return Ok(());
         }
         if self.stage != Stage::Connected {
+            self.held_bytes += event.len();
+            if self.held_bytes >= limits::CONGESTION_BYTES
+                && let Some(tap) = &cx.tap
+                && !self.blocked.iter().any(|closed| closed.is_of(tap))
+            {
+                self.blocked.push(tap.close());
+            }
             out.hold(&mut self.held, event);
             return Ok(());
         }
@@ -608,6 +458,7 @@ impl TlsFilter {
         let was_connected = self.stage == Stage::Connected;
         self.stage = Stage::Over;
         self.held.clear();
+        self.blocked.clear();
         let reason = match failure {
             Failure::Logged(reason) => reason,
             Failure::Shown(what) => {
