@@ -45,6 +45,9 @@ const ROWS: &[(&str, Option<&str>, Outcome)] = &[
     ("chain(['m.js'])", None, Same),
     ("connect('127.0.0.1:1')", None, Varies),
     ("connectTLS().to('s')", None, Varies),
+    ("decodeHTTPRequest()", None, Same),
+    ("decodeHTTPResponse()", None, Same),
+    ("decompressHTTP()", None, Same),
     (
         "demux().to('s')",
         Some("demux({ outputCount: () => no.way }).to('s')"),
@@ -53,6 +56,8 @@ const ROWS: &[(&str, Option<&str>, Outcome)] = &[
     ("demuxHTTP().to('s')", None, Same),
     ("dummy()", None, Same),
     ("dump()", Some("dump(() => no.way)"), Same),
+    ("encodeHTTPRequest()", None, Same),
+    ("encodeHTTPResponse()", None, Same),
     ("fork([1, 2]).to('s')", Some("fork(() => no.way).to('s')"), Same),
     ("handle(e => e.type)", Some("handle(() => no.way)"), Same),
     ("handleData(d => d.size)", Some("handleData(() => no.way)"), Same),
