@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod life;
+mod plain;
 mod proxy;
 mod remote;
 mod run;

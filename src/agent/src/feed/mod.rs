@@ -90,11 +90,14 @@ impl Feed {
     pub(crate) async fn follow(mut self, pace: Pace, changes: mpsc::Sender<Change>, refresh: Arc<Notify>) {
         let mut backoff = Backoff::new(limits::BACKOFF);
         let mut idle = Backoff::new(limits::DORMANT_POLL);
+        // With two names both are asked once before the first one is waited on.
+        let mut is_first = self.alias.is_some() && self.held.is_none();
         loop {
             let began = Instant::now();
             let known = self.held.as_ref().map(|held| held.version.clone());
+            let wait = if is_first { Duration::ZERO } else { pace.wait };
             let polled = tokio::select! {
-                polled = self.poll(known.as_ref(), pace.wait) => polled,
+                polled = self.poll(known.as_ref(), wait) => polled,
                 () = refresh.notified() => self.download().await.map(|change| (Some(change), false)),
             };
             let pause = match polled {
@@ -115,7 +118,7 @@ impl Feed {
                     if self.held.is_some() {
                         idle.reset();
                     }
-                    match is_held {
+                    match is_held || std::mem::take(&mut is_first) {
                         true => Duration::ZERO,
                         false if self.held.is_none() && pace.retry.is_none() => idle.next(),
                         false => pace.period,
