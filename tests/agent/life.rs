@@ -1,6 +1,9 @@
 //! The agent of a Pod: dormant, active, reloaded, crashed, dormant again, whatever the Repo does. Sources: design.md 3 and 4,
 //! issue 3 items 3 and 5.
 
+use std::io::{BufReader, Write};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -297,4 +300,25 @@ fn limits_on_itself() {
         .unwrap_or_default();
     let words: Vec<&str> = line.split_whitespace().collect();
     assert_eq!(words.get(3..5), Some(["67108864", "67108864"].as_slice()), "{line}");
+}
+
+/// In the node's network a loopback port would be the node's: the admin port is an abstract socket there.
+#[test]
+fn admin_in_the_network_of_the_node() {
+    let (repo, port) = (Repo::dev(), free_port());
+    let pod = Pod::new(&repo.url);
+    let agent = pod.agent();
+    repo.done(&[(&format!("POST /api/v1/repo{}", pod.name), "")]);
+    pod.upload(&repo, "/config/pod.json", r#"{"spec":{"hostNetwork":true}}"#);
+    pod.publish(&repo, 1, &answering(port, "x"));
+    wait_answer(&agent, port, "x");
+    let address = std::os::unix::net::SocketAddr::from_abstract_name("ballast").expect("a short name");
+    let mut stream = UnixStream::connect_addr(&address).expect("it listens there");
+    stream.set_read_timeout(Some(DEADLINE)).expect("it is not zero");
+    stream
+        .write_all(b"GET /status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .expect("it reads");
+    let answer = ballast_tests::http::read_response(&mut BufReader::new(stream), false).expect("an answer");
+    assert_eq!((answer.status, &answer.json()["version"]), (200, &"1".into()));
+    assert!(!agent.output().contains("admin port is"), "{}", agent.output());
 }
