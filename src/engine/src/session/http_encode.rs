@@ -130,11 +130,6 @@ impl Encoder {
         matches!(self.state, State::Sending(_))
     }
 
-    /// The head of the message that is being collected.
-    pub(crate) fn head(&self) -> Option<&Rc<Head>> {
-        self.head.as_ref()
-    }
-
     /// Forgets a message in the middle.
     pub(crate) fn reset(&mut self) {
         self.state = State::Idle;

@@ -105,7 +105,8 @@ async fn bodies_are_decompressed() {
     let short = gzip[..gzip.len() - 9].to_vec();
     let plain = text.clone().into_bytes();
     // (name, argument, coding, sent, coding that is left, received; None: closed)
-    let rows: &[(&str, &str, &str, &[u8], &str, Option<&[u8]>)] = &[
+    type Row<'a> = (&'a str, &'a str, &'a str, &'a [u8], &'a str, Option<&'a [u8]>);
+    let rows: &[Row<'_>] = &[
         ("gzip", "", "gzip", &gzip, "none", Some(&plain)),
         ("deflate", "", "deflate", &zlib, "none", Some(&plain)),
         ("deflate without header", "", "Deflate", &raw, "none", Some(&plain)),

@@ -30,15 +30,12 @@ async fn until_closed(port: u16, input: &str) -> String {
 }
 
 /// Reads exactly what is expected.
-#[track_caller]
-fn expects<'a>(name: &'a str, stream: &'a mut TcpStream, output: &'a str) -> impl Future<Output = ()> + 'a {
-    async move {
-        let mut got = vec![0; output.len()];
-        match timeout(DEADLINE, stream.read_exact(&mut got)).await {
-            Ok(Ok(_)) => assert_eq!(String::from_utf8_lossy(&got), output, "{name}"),
-            Ok(Err(error)) => panic!("{name}: {error} after {:?}", String::from_utf8_lossy(&got)),
-            Err(_) => panic!("{name}: only {:?}", String::from_utf8_lossy(&got)),
-        }
+async fn expects(name: &str, stream: &mut TcpStream, output: &str) {
+    let mut got = vec![0; output.len()];
+    match timeout(DEADLINE, stream.read_exact(&mut got)).await {
+        Ok(Ok(_)) => assert_eq!(String::from_utf8_lossy(&got), output, "{name}"),
+        Ok(Err(error)) => panic!("{name}: {error} after {:?}", String::from_utf8_lossy(&got)),
+        Err(_) => panic!("{name}: only {:?}", String::from_utf8_lossy(&got)),
     }
 }
 
@@ -336,4 +333,37 @@ async fn a_reload_closes_after_the_next_response() {
     let read = timeout(DEADLINE, stream.read_to_string(&mut got)).await;
     assert!(read.is_ok(), "closed");
     assert_eq!(got, LAST);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn answers_before_the_request_is_complete() {
+    let served = serve(&demux("replaceMessageStart(() => new Message('early'))")).await;
+    let early = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: keep-alive\r\n\r\nearly";
+    let mut stream = TcpStream::connect(("127.0.0.1", served.port)).await.expect("connects");
+    let head = b"POST / HTTP/1.1\r\ncontent-length: 10\r\n\r\n01234";
+    stream.write_all(head).await.expect("writes");
+    expects("early", &mut stream, early).await;
+    // The rest of the body, which looks like a request, is none.
+    stream.write_all(b"GET /GET / HTTP/1.1\r\n\r\n").await.expect("writes");
+    stream.shutdown().await.expect("half-closes");
+    let mut rest = String::new();
+    let read = timeout(DEADLINE, stream.read_to_string(&mut rest)).await;
+    assert!(read.is_ok(), "closed");
+    assert_eq!(rest, early);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn more_pipelined_requests_than_are_worked_on_at_once() {
+    let served =
+        serve("pipy().listen('127.0.0.1:PORT').serveHTTP(req => Promise.resolve(new Message(req.head.path)))").await;
+    let count = crate::limits::PIPELINED_REQUESTS * 5;
+    let (mut input, mut output) = (String::new(), String::new());
+    for number in 1000..1000 + count {
+        input.push_str(&format!("GET /{number} HTTP/1.1\r\n\r\n"));
+        output.push_str(&format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: keep-alive\r\n\r\n/{number}"
+        ));
+    }
+    let got = exchange(served.port, input.as_bytes()).await;
+    assert_eq!(String::from_utf8_lossy(&got), output);
 }
