@@ -81,6 +81,7 @@ impl ResponseWriter {
         };
         let interim = head.is_interim();
         let bodiless = matches!(head.status, 100..200 | 204 | 304) || tunnel;
+        // DEVIATES: upstream sends chunks to HTTP/1.0 too (RFC 9112 section 6.1 forbids it).
         let until_close = extent == Extent::Streamed && self.is_http10 && !bodiless && !to_head;
         let closes_given = given.is_some_and(|value| has_token(value, b"close"));
         let stray_upgrade = head.is_upgrade() && !tunnel && !self.keep_version;

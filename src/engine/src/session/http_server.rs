@@ -341,7 +341,8 @@ impl Server {
         out.end(reason);
     }
 
-    /// Answers bytes that are no request, after the good requests before them, and closes.
+    /// Answers bytes that are no request, after the good requests before them, and closes. DEVIATES: upstream closes
+    /// without a byte, and serves a body cut short as if it were whole (RFC 9112 sections 3 and 8).
     fn malformed(&mut self, cx: &mut Cx<'_>, error: &http1::Error, out: &mut Out<'_>) {
         if matches!(error, http1::Error::Http2Preface) {
             self.reset();
