@@ -24,12 +24,17 @@
   )()),
 
   // Rejects when the promise takes too long. The timer never outlives it.
-  within = (seconds, promise, what) => (
-    (timer = new Timeout(seconds)) => Promise.race([
-      promise.finally(() => timer.cancel()),
-      timer.wait().then(() => Promise.reject(new Error(`${what}: no answer in ${seconds} s`))),
-    ])
-  )(),
+  within = (seconds, promise, what) => new Promise(
+    (resolve, reject) => (
+      (timer = new Timeout(seconds)) => (
+        timer.wait().then(() => reject(new Error(`${what}: no answer in ${seconds} s`)), () => undefined),
+        promise.then(
+          value => (timer.cancel(), resolve(value)),
+          error => (timer.cancel(), reject(error))
+        )
+      )
+    )()
+  ),
 
   attempt = (cfg, index, method, path, headers, body) => (
     (server = agent(cfg.servers[index])) => within(

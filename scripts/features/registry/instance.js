@@ -118,9 +118,10 @@
         state.shown && (state.stale = true, run())
       )
     ),
+    // Callers get the drain also when the registration is still under way.
     leave: seconds => (
       state.leaving = true,
-      state.shown && seconds > 0 ? (
+      (state.shown || state.running) && seconds > 0 ? (
         want('OUT_OF_SERVICE'),
         new Timeout(seconds).wait().then(gone)
       ) : gone()

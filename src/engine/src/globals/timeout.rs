@@ -82,7 +82,10 @@ impl Timer {
 
     /// Outside of a turn: it is due.
     fn fire(&self) {
-        let Some(realm) = self.realm.upgrade() else { return };
+        // Connections may keep an older version alive, but its timers have stopped (repo.md section 1.1).
+        let Some(realm) = self.realm.upgrade().filter(|realm| !realm.is_superseded()) else {
+            return;
+        };
         // Not after the turn: a callback may restart it.
         self.stop(State::Due);
         realm.turn(None, |cx, _| self.settle(&cx.js));
@@ -174,7 +177,9 @@ impl Timeout {
 #[cfg(test)]
 mod tests {
     use crate::worker::Notice;
-    use crate::worker::testing::{check, serve};
+    use crate::worker::testing::{DEADLINE, check, codebase, exchange, serve};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
 
     /// globals.md section 11: each script's last promise gives what its connection gets back.
     #[tokio::test(flavor = "current_thread")]
@@ -244,5 +249,42 @@ mod tests {
         for _ in 0..3 {
             check("pending", &[("/main.js", script)], "x", "here").await;
         }
+    }
+
+    /// repo.md section 1.1: old timers stop at a reload, also while a connection keeps the old scripts alive.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_reload_stops_timers_though_a_connection_lives() {
+        let ticking =
+            "((state = { ticks: 0 }, tick = () => new Timeout(0.01).wait().then(() => (state.ticks++, tick()))) =>
+            pipy().listen(PORT).replaceData(() => new Data(`${state.ticks};`))
+            .task().onStart(() => (tick(), new StreamEnd)))()";
+        let mut served = serve(ticking).await;
+        let mut old = TcpStream::connect(("127.0.0.1", served.port))
+            .await
+            .expect("it listens");
+        let mut ask = async || {
+            let mut got = Vec::new();
+            old.write_all(b"?").await.expect("the connection lives");
+            while got.last() != Some(&b';') {
+                got.push(old.read_u8().await.expect("the connection lives"));
+            }
+            String::from_utf8(got).expect("a number")
+        };
+        let first = ask().await;
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        while ask().await == first {
+            assert!(tokio::time::Instant::now() < deadline, "it does not tick");
+        }
+        let next = "pipy().listen(PORT).replaceData(() => new Timeout(0.2).wait().then(() => new Data('new')))";
+        let next = next.replace("PORT", &served.port.to_string());
+        served
+            .engine
+            .reload(codebase("2", &[("/main.js", &next)]))
+            .await
+            .expect("reloads");
+        let stopped = ask().await;
+        // The new version's timers run: twenty ticks of the old one, if they did.
+        assert_eq!(exchange(served.port, b"?").await, b"new");
+        assert_eq!(ask().await, stopped);
     }
 }

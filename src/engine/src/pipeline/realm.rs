@@ -51,6 +51,7 @@ pub(crate) struct Realm {
     layouts: RefCell<Vec<Weak<Layout>>>,
     stack: Cell<Vec<Work>>,
     retired: Cell<bool>,
+    superseded: Cell<bool>,
     waiting: Cell<usize>,
     closing: Cell<bool>,
     store: Store,
@@ -127,6 +128,7 @@ impl Realm {
             layouts: RefCell::default(),
             stack: Cell::default(),
             retired: Cell::new(false),
+            superseded: Cell::new(false),
             waiting: Cell::new(0),
             closing: Cell::new(false),
             store,
@@ -275,6 +277,18 @@ impl Realm {
     /// See [`Realm::retire`].
     pub(crate) fn is_retired(&self) -> bool {
         self.retired.get()
+    }
+
+    /// A newer version runs: what lives on of this one are its connections alone, so its timers stop. A worker that ends
+    /// keeps them, for they are what its `exit` pipelines wait with.
+    pub(crate) fn supersede(&self) {
+        self.retire();
+        self.superseded.set(true);
+    }
+
+    /// See [`Realm::supersede`].
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.superseded.get()
     }
 
     /// Counts something that keeps a worker without listeners alive (a pending `Timeout`); uncount with -1.

@@ -200,7 +200,7 @@ impl Slot {
     /// Stops tasks, watches and timers of what runs; its connections go on until they end by themselves.
     fn retire(&mut self) {
         let Some(running) = self.running.take() else { return };
-        running.program.realm.retire();
+        running.program.realm.supersede();
         drop(running.timers);
         running.tasks.iter().for_each(|(_, runner)| runner.stop());
         running.watches.iter().for_each(|(_, runner)| runner.stop());
