@@ -120,9 +120,9 @@ fn a_pre_stop_hook_is_believed_when_the_pod_is_being_deleted() {
     assert_eq!(status("/drain"), 200, "again, at once");
 }
 
-/// A Pod that is deleted before it was ever ready writes nothing at all.
+/// An earlier agent may have registered it, so the registry is asked to forget it all the same.
 #[test]
-fn a_pod_that_was_never_registered_leaves_in_silence() {
+fn a_pod_that_was_never_ready_is_only_removed() {
     let stage = Stage::shared();
     let relay = Relay::start(&stage, 7046);
     let mut pod = Pod::new(&stage, "stillborn");
@@ -130,11 +130,24 @@ fn a_pod_that_was_never_registered_leaves_in_silence() {
     pod.registry = registry(&[&relay.url("")]);
     pod.run();
     wait_for(SOON, "the agent runs the scripts", || pod.get(15063, "/").is_ok());
+    assert_eq!(relay.server.connections(), 0, "nothing is known, nothing is written");
     pod.publish(&["--deleting"]);
     wait_for(SOON, "drained", || {
-        pod.get(15063, "/drain").is_ok_and(|a| a.status == 200)
+        pod.get(15063, "/drain").is_ok_and(|answer| answer.status == 200)
     });
-    assert_eq!(relay.server.connections(), 0);
+    let methods: Vec<String> = relay.server.requests().into_iter().map(|r| r.method).collect();
+    assert_eq!(methods, ["DELETE"]);
+}
+
+#[test]
+fn an_agent_that_comes_back_to_a_deleted_pod_removes_it() {
+    let stage = Stage::shared();
+    let (pod, _app, relay) = up(&stage, "lateagent", 7048);
+    pod.kill_agent();
+    pod.publish(&["--deleting"]);
+    pod.start_agent();
+    pod.await_status("GONE");
+    assert_eq!(relay.server.count("POST"), 1, "it does not come up again");
 }
 
 #[test]

@@ -8,7 +8,8 @@
     state = {
       self: description,
       wanted: null,       // status that the registry should show; 'GONE': none; null: not known yet
-      shown: null,        // status that it was told last, null while not registered
+      shown: null,        // status that it was told last, null while not registered by us
+      gone: false,        // the registry is known not to have it; an earlier agent may have registered it
       stale: false,       // it was told another description
       everUp: false,
       leaving: false,
@@ -27,7 +28,8 @@
         registry.register({ ...state.self, status }, cfg).then(
           () => (
             log(state.shown ? `${state.shown} → ${status}` : `registered as ${status}`),
-            state.shown = status
+            state.shown = status,
+            state.gone = false
           )
         )
       )
@@ -38,21 +40,22 @@
       known => known || (
         log('not known to the registry any more: registering again'),
         state.shown = null,
+        state.gone = true,
         state.again = true
       )
     ),
 
     deregister = () => registry.deregister(state.self, cfg).then(
-      () => (log('deregistered'), state.shown = null)
+      () => (log('deregistered'), state.shown = null, state.gone = true)
     ),
 
     step = () => (
-      state.wanted === 'GONE' ? (state.shown ? deregister() : Promise.resolve()) :
+      state.wanted === 'GONE' ? (state.gone ? Promise.resolve() : deregister()) :
       state.wanted === state.shown && !state.stale ? beat() :
       register()
     ),
 
-    isDone = () => state.wanted === 'GONE' && !state.shown,
+    isDone = () => state.wanted === 'GONE' && state.gone,
 
     pause = () => (
       state.failures > 0 ? Math.min(cfg.backoffSeconds, 0.5 * Math.pow(2, Math.min(state.failures, 10))) :
