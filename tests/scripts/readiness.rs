@@ -96,7 +96,7 @@ fn the_first_check_waits_for_the_initial_delay_and_periods_are_kept() {
     let start = Instant::now();
     pod.run();
     pod.await_status("UP");
-    wait_for(SOON, "three checks", || app.server.connections() >= 3);
+    wait_for(SOON, "three checks", || app.server.requests().len() >= 3);
     let at: Vec<_> = app
         .server
         .requests()
@@ -125,4 +125,23 @@ fn without_a_probe_the_port_decides() {
     pod.await_status("DOWN");
     let _app = pod.app(8080);
     pod.await_status("UP");
+}
+
+/// An exec probe runs in the container, where only the kubelet gets: its verdict comes with pod.json.
+#[test]
+fn of_an_exec_probe_the_kubelets_verdict_counts() {
+    let stage = Stage::shared();
+    let mut pod = Pod::new(&stage, "execs");
+    pod.containers = container("exec: {command: [secret]}");
+    pod.labels += ", infra.flomesh.io/port: http";
+    let app = pod.app(8080);
+    pod.run();
+    pod.await_status("UP");
+    for (ready, status) in [("false", "DOWN"), ("true", "UP")] {
+        let said = pod.publish(&["--ready", ready]);
+        assert!(said.contains("in place"), "{said}");
+        pod.await_status(status);
+    }
+    drop(app);
+    pod.await_status("DOWN");
 }

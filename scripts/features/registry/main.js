@@ -28,8 +28,18 @@
   ),
   instances = {},
 
+  // An exec probe can't be run from here: beside the check the kubelet's word counts, where it is known.
+  isRefused = number => (
+    first.ports.some(port => port.number === number && port.byKubelet) && config.pod().status.ready === false
+  ),
+
+  // true, false, or null: not known yet.
+  readiness = number => (
+    (isUp = healths[number] ? healths[number].isUp() : null) => isUp && isRefused(number) ? false : isUp
+  )(),
+
   status = one => (
-    (isUp = healths[one.port] ? healths[one.port].isUp() : null) => (
+    (isUp = readiness(one.port)) => (
       isUp === true ? one.status('UP') :
       isUp === false ? one.status(one.seen() ? 'DOWN' : 'STARTING') :
       undefined
@@ -62,9 +72,9 @@
       Object.keys(wanted).forEach(
         id => (
           instances[id] ? instances[id].describe(wanted[id]) : (
-            instances[id] = instance(wanted[id], now.cfg, registry),
-            status(instances[id])
-          )
+            instances[id] = instance(wanted[id], now.cfg, registry)
+          ),
+          status(instances[id])
         )
       ),
       Promise.all(old)

@@ -1,6 +1,6 @@
 // Which ports of the Pod are instances: those that the label names (numbers or names), else those that a readinessProbe
-// names, else the only one that a container declares. → [{ number, probe, asks, tls, healthPath }], one a port; `asks` is
-// the number of the port that the probe asks.
+// names, else the only one that a container declares. → [{ number, probe, asks, byKubelet, tls, healthPath }], one a port;
+// `asks` is the number of the port that the probe asks, `byKubelet` tells that only the kubelet can run the probe (exec).
 ((
   number = pipy.solve('lib/port.js'),
 
@@ -25,6 +25,10 @@
     { asks: wanted }
   ),
 
+  byKubelet = (pod, wanted) => apps(pod).some(
+    container => Boolean(container.readinessProbe?.exec) && declared(container).indexOf(wanted) >= 0
+  ),
+
   unique = list => list.filter((one, index) => one && list.indexOf(one) === index),
 ) => (pod, cfg) => (
   (
@@ -39,6 +43,7 @@
         number,
         probe,
         asks,
+        byKubelet: byKubelet(pod, number),
         tls: probe?.httpGet?.scheme === 'HTTPS',
         healthPath: probe?.httpGet?.path,
       })
