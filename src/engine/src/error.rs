@@ -1,4 +1,4 @@
-//! What can go wrong in the engine itself, and who is to blame for what went wrong in a stream.
+//! What can go wrong in the engine itself.
 //! Streams end with a Reason (event.rs); scripts see exceptions (js/throw.rs); this is the third world, Rust's.
 
 use std::fmt;
@@ -113,17 +113,4 @@ impl From<ScriptError> for Error {
     fn from(error: ScriptError) -> Self {
         Error::Script(error)
     }
-}
-
-/// Who is to blame for a stream that ended with an error: sets the metric and the log level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Blame {
-    /// The peer that we connected to.
-    Upstream,
-    /// The peer that connected to us.
-    Downstream,
-    /// The script.
-    Script,
-    /// Us: a bug.
-    Internal,
 }

@@ -34,5 +34,6 @@ mod worker;
 pub use codebase::Codebase;
 pub use error::{Error, ScriptError};
 pub use filters::{FilterInfo, filters};
-pub use metrics::Counters;
+pub use globals::{GlobalInfo, globals};
+pub use metrics::{Blame, Counters};
 pub use worker::{Engine, Notice, Options, Status};

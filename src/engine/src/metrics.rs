@@ -20,8 +20,34 @@ pub struct Counters {
     pub outbound_in: Counter,
     /// Bytes sent to connections that we opened.
     pub outbound_out: Counter,
-    /// Exceptions of scripts that ended a stream.
-    pub script_errors: Counter,
+    /// Streams that ended with an error, by who is to blame; see [`Counters::blame`].
+    pub errors: [Counter; 4],
+}
+
+/// Who is to blame for a stream that ended with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The peer that we connected to.
+    Upstream,
+    /// The peer that connected to us.
+    Downstream,
+    /// The script.
+    Script,
+    /// Us: a bug.
+    Internal,
+}
+
+impl Counters {
+    /// The counter of streams that ended with an error by this one's fault.
+    pub fn blame(&self, blame: Blame) -> &Counter {
+        let [upstream, downstream, script, internal] = &self.errors;
+        match blame {
+            Blame::Upstream => upstream,
+            Blame::Downstream => downstream,
+            Blame::Script => script,
+            Blame::Internal => internal,
+        }
+    }
 }
 
 /// A number that only grows.

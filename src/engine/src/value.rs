@@ -28,16 +28,6 @@ impl Store {
         let values = std::mem::take(&mut *self.0.borrow_mut());
         drop(values);
     }
-
-    /// Number of values kept.
-    pub(crate) fn len(&self) -> usize {
-        self.0.borrow().len()
-    }
-
-    /// True when nothing is kept.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 /// A kept value; clones share it.

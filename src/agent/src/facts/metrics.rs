@@ -1,7 +1,7 @@
 //! The engine's counters, summed over its threads, in the two forms in which they are asked for.
 //! Sources: pipyjs/globals.md section 10 (names), repo.md 1.2 (JSON), Prometheus text format 0.0.4.
 
-use ballast_engine::Counters;
+use ballast_engine::{Blame, Counters};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -35,9 +35,24 @@ fn sums(counters: &[Arc<Counters>]) -> Vec<(&'static str, Kind, i64)> {
             sum(|c| saturate(c.outbound_out.get())),
         ),
         (
-            "pipy_script_errors",
+            "ballast_upstream_errors",
             Kind::Counter,
-            sum(|c| saturate(c.script_errors.get())),
+            sum(|c| saturate(c.blame(Blame::Upstream).get())),
+        ),
+        (
+            "ballast_downstream_errors",
+            Kind::Counter,
+            sum(|c| saturate(c.blame(Blame::Downstream).get())),
+        ),
+        (
+            "ballast_script_errors",
+            Kind::Counter,
+            sum(|c| saturate(c.blame(Blame::Script).get())),
+        ),
+        (
+            "ballast_internal_errors",
+            Kind::Counter,
+            sum(|c| saturate(c.blame(Blame::Internal).get())),
         ),
     ]
 }

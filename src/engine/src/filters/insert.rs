@@ -55,7 +55,7 @@ impl Filter for Insert {
                 emit_replacement(cx, &value, out);
             }
             Wake::Settled(_, Err(error)) => out.end(Reason::Value(error)),
-            Wake::Timer(_) | Wake::Gate | Wake::Message(_) => {}
+            Wake::Timer | Wake::Gate | Wake::Message(_) => {}
         }
     }
 

@@ -210,14 +210,14 @@ impl Filter for Link {
             self.turn = Some(spawn(async move {
                 tokio::task::yield_now().await;
                 if let Some(realm) = realm.upgrade() {
-                    port.wake(&realm, Wake::Timer(0));
+                    port.wake(&realm, Wake::Timer);
                 }
             }));
         }
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
-        if let Wake::Timer(_) = wake {
+        if matches!(wake, Wake::Timer) {
             self.turn = None;
             for event in self.queue.take() {
                 self.forward(cx, event, out);

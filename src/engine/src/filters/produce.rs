@@ -46,7 +46,7 @@ impl Produce {
             tokio::task::yield_now().await;
             poll_fn(|context| tap.poll_open(context)).await;
             if let Some(realm) = realm.upgrade() {
-                port.wake_from(&realm, Some(&tap), Wake::Timer(0));
+                port.wake_from(&realm, Some(&tap), Wake::Timer);
             }
         }));
     }
@@ -92,7 +92,7 @@ impl Filter for Produce {
 
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
         match wake {
-            Wake::Timer(_) => {
+            Wake::Timer => {
                 if let Err(reason) = self.call(cx, out) {
                     out.end(reason);
                 }

@@ -96,13 +96,13 @@ impl Filter for Replay {
         };
         self.child = None;
         match self.delay(cx, out) {
-            Ok(seconds) => self.timer = Some(timer(&cx.realm, out.port(), seconds, 0)),
+            Ok(seconds) => self.timer = Some(timer(&cx.realm, out.port(), seconds)),
             Err(reason) => out.end(reason),
         }
     }
 
     fn wake(&mut self, _cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
-        if let Wake::Timer(_) = wake {
+        if matches!(wake, Wake::Timer) {
             self.timer = None;
             self.start(out);
         }

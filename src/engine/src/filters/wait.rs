@@ -85,7 +85,7 @@ impl Filter for Wait {
             return out.emit(event);
         }
         if self.timeout > 0.0 && self.timer.is_none() {
-            self.timer = Some(timer(&cx.realm, out.port(), self.timeout, 0));
+            self.timer = Some(timer(&cx.realm, out.port(), self.timeout));
         }
         if self.gate == Gate::Asked {
             match self.ask(cx, out) {
@@ -103,7 +103,7 @@ impl Filter for Wait {
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
         match wake {
             _ if self.gate == Gate::Open => {}
-            Wake::Timer(_) | Wake::Settled(_, Ok(_)) => self.open(out),
+            Wake::Timer | Wake::Settled(_, Ok(_)) => self.open(out),
             Wake::Settled(_, Err(error)) => self.fail(Reason::Value(error), out),
             Wake::Gate if self.gate == Gate::Asked => {
                 self.gated = false;

@@ -144,6 +144,24 @@ pub(crate) static GLOBALS: &[Global] = &[
     },
 ];
 
+/// What is known of a global, for reference pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GlobalInfo {
+    /// The name in scripts.
+    pub name: &'static str,
+    /// One line: what it is.
+    pub about: &'static str,
+}
+
+/// All globals beyond standard JavaScript, by name.
+pub fn globals() -> Vec<GlobalInfo> {
+    let info = |global: &Global| GlobalInfo {
+        name: global.name,
+        about: global.about,
+    };
+    GLOBALS.iter().map(info).collect()
+}
+
 /// Sets all globals in a new realm, after the prelude (prelude.js).
 ///
 /// # Errors  When the script engine runs out of memory.

@@ -6,7 +6,7 @@ use rquickjs::{Class, Ctx, Exception, Value};
 const DEPTH: usize = 6;
 const LENGTH: usize = 16 << 10;
 
-/// Values joined by blanks: strings as they are, others as [`format_value`].
+/// Values joined by blanks: strings as they are, others as `write_value` has it.
 pub(crate) fn format_line<'js>(ctx: &Ctx<'js>, values: &[Value<'js>]) -> String {
     let mut line = String::new();
     for (index, value) in values.iter().enumerate() {
@@ -22,12 +22,6 @@ pub(crate) fn format_line<'js>(ctx: &Ctx<'js>, values: &[Value<'js>]) -> String 
 }
 
 /// One value: nested strings quoted, `{ "key": value }`, `[ a, b ]`, `Data[ 61 62 ]`, `{ name: ..., message: ... }`.
-pub(crate) fn format_value<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> String {
-    let mut text = String::new();
-    write_value(ctx, value, 0, &mut text);
-    text
-}
-
 fn write_value<'js>(ctx: &Ctx<'js>, value: &Value<'js>, depth: usize, out: &mut String) {
     if out.len() > LENGTH || depth > DEPTH {
         return out.push_str("...");

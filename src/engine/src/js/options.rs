@@ -79,11 +79,6 @@ impl<'js> Options<'js> {
             .map(Some)
             .ok_or_else(|| throw_type(&self.ctx, &format!("options.{name} expects a function")))
     }
-
-    /// An object.
-    pub(crate) fn object(&self, name: &str) -> Result<Option<Object<'js>>> {
-        self.typed(name, "an object", |value| value.as_object().cloned())
-    }
 }
 
 fn text(value: &Value<'_>) -> Option<String> {

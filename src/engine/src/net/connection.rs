@@ -7,7 +7,7 @@ use super::sweep::{self, Sweep};
 use crate::data::Data;
 use crate::event::{Event, Reason, StreamError};
 use crate::limits;
-use crate::metrics::{Counter, Gauge};
+use crate::metrics::{Blame, Counter, Gauge};
 use crate::pipeline::{Child, Closed, Cx, Flush, Port, Realm, Tap, Task, Wake, Work, spawn};
 use bytes::BytesMut;
 use std::cell::{Cell, RefCell};
@@ -124,6 +124,15 @@ impl Connection {
             Counts::Inbound => &self.realm.counters.inbound,
             Counts::Outbound => &self.realm.counters.outbound,
         }
+    }
+
+    /// Counts an error that the other side is to blame for.
+    fn blame(&self) {
+        let blame = match self.counts {
+            Counts::Inbound => Blame::Downstream,
+            Counts::Outbound => Blame::Upstream,
+        };
+        self.realm.counters.blame(blame).add(1);
     }
 
     fn received(&self) -> &Counter {
@@ -285,6 +294,7 @@ impl Connection {
         if self.closed.get() {
             return;
         }
+        self.blame();
         self.finish.set(Finish::Close);
         self.pending.replace(Data::new());
         let told = self.read_ended.replace(true);
@@ -423,6 +433,9 @@ impl Connection {
         };
         self.read_ended.set(true);
         let broken = !end.is_clean();
+        if broken {
+            self.blame();
+        }
         self.input(Event::StreamEnd(end));
         if broken {
             self.close();

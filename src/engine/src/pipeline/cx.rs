@@ -3,6 +3,7 @@
 use super::{Out, Realm, Tap};
 use crate::event::{Event, Reason};
 use crate::js::{self, Callback, Context};
+use crate::metrics::Blame;
 use crate::value::Saved;
 use rquickjs::function::IntoArgs;
 use rquickjs::{Ctx, IntoJs, Promise, Value};
@@ -59,7 +60,7 @@ impl<'js> Cx<'js> {
     /// Logs the pending exception and makes it the reason of a StreamEnd.
     pub(crate) fn failed(&mut self, place: &str, error: rquickjs::Error) -> Reason {
         let (described, value) = js::caught(&self.js, error);
-        self.realm.counters.script_errors.add(1);
+        self.realm.counters.blame(Blame::Script).add(1);
         tracing::error!(target: "pjs", filter = place, "{described}");
         Reason::Value(value)
     }

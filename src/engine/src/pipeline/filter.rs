@@ -33,7 +33,7 @@ pub(crate) trait Filter {
 /// Why a filter was woken. Tags are the filter's own.
 pub(crate) enum Wake {
     /// A timer is due.
-    Timer(u32),
+    Timer,
     /// A promise was resolved (Ok) or rejected (Err).
     Settled(u32, Result<crate::value::Saved, crate::value::Saved>),
     /// The end of a turn, for filters that asked to look again (`wait`).
@@ -231,10 +231,5 @@ impl Out<'_> {
             instance: Rc::downgrade(self.instance),
             index: self.index,
         }
-    }
-
-    /// Wakes this filter again after what it has output so far has run.
-    pub(crate) fn wake(&mut self, wake: Wake) {
-        self.work.push(Work::Wake(self.instance.clone(), self.index, wake));
     }
 }

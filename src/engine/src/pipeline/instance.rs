@@ -23,11 +23,7 @@ pub(crate) struct Instance {
     pub(super) closed: Box<[Cell<bool>]>,
     pub(super) chain: Option<Rc<Chain>>,
     pub(super) depth: usize,
-    pub(super) on_result: RefCell<Option<OnResult>>,
 }
-
-/// Takes the result of `onEnd`.
-type OnResult = Box<dyn FnOnce(&mut Cx<'_>, Option<Saved>)>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -52,8 +48,6 @@ pub(crate) enum Output {
     },
     /// Out of the pipelines, for example into a socket.
     Sink(Rc<dyn Sink>),
-    /// Nowhere.
-    None,
 }
 
 /// Takes the output of a top level pipeline.
@@ -104,18 +98,12 @@ impl Instance {
             output,
             chain,
             depth,
-            on_result: RefCell::new(None),
         })
     }
 
     /// The rest of the module chain that the pipeline runs in.
     pub(crate) fn chain(&self) -> Option<&Rc<Chain>> {
         self.chain.as_ref()
-    }
-
-    /// Calls `done` with the result of `onEnd` when the pipeline has ended.
-    pub(crate) fn on_result(&self, done: impl FnOnce(&mut Cx<'_>, Option<Saved>) + 'static) {
-        *self.on_result.borrow_mut() = Some(Box::new(done));
     }
 
     /// Whether `event` may enter filter `index`: nothing follows a StreamEnd, whichever filter behaves badly.
@@ -174,20 +162,6 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// In a turn of its own: the filter outputs these events. `tap` is closed by whoever cannot take more.
-    pub(crate) fn emit(&self, realm: &Rc<Realm>, tap: Option<&Rc<Tap>>, events: impl IntoIterator<Item = Event>) {
-        let Some(instance) = self.instance.upgrade() else {
-            return;
-        };
-        realm.turn(tap, |_, work| {
-            work.extend(
-                events
-                    .into_iter()
-                    .map(|event| Work::Input(instance.clone(), self.index + 1, event)),
-            );
-        });
-    }
-
     /// In a turn of its own: wakes the filter.
     pub(crate) fn wake(&self, realm: &Rc<Realm>, wake: Wake) {
         self.wake_from(realm, None, wake);
@@ -218,10 +192,5 @@ impl Port {
     pub(crate) fn waking(&self, wake: Wake) -> Option<Work> {
         let instance = self.instance.upgrade()?;
         Some(Work::Wake(instance, self.index, wake))
-    }
-
-    /// True while the pipeline is there.
-    pub(crate) fn is_alive(&self) -> bool {
-        self.instance.upgrade().is_some_and(|instance| !instance.is_ended())
     }
 }

@@ -120,11 +120,6 @@ impl Sub {
         drop(self.0.layout.set(layout));
     }
 
-    /// True when a layout or a name was given.
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.layout.get().is_some() || self.0.name.borrow().is_some()
-    }
-
     /// The layout; None before binding, or when none was given.
     pub(crate) fn layout(&self) -> Option<Rc<Layout>> {
         self.0.layout.get().cloned()

@@ -300,11 +300,6 @@ impl Realm {
     pub(crate) fn is_waiting(&self) -> bool {
         self.waiting.get() > 0
     }
-
-    /// Number of script values that the engine keeps, for leak tests.
-    pub(crate) fn kept_values(&self) -> usize {
-        self.store.len()
-    }
 }
 
 impl Drop for Realm {
@@ -378,7 +373,6 @@ fn leave(cx: &mut Cx<'_>, instance: &Rc<Instance>, event: Event, work: &mut Vec<
             }
         }
         Output::Sink(sink) => sink.event(cx, event),
-        Output::None => {}
     }
 }
 
@@ -476,23 +470,17 @@ fn started(cx: &mut Cx<'_>, instance: &Rc<Instance>, settled: Result<Saved, Save
     }
 }
 
-/// The end of a pipeline: `onEnd`, its result, reset of all filters, back to the pool.
+/// The end of a pipeline: `onEnd`, reset of all filters, back to the pool.
 fn finish(cx: &mut Cx<'_>, instance: &Rc<Instance>) {
     let on_end = instance.layout.on_end.borrow().clone();
-    let mut result = None;
-    if let Some(callback) = on_end {
-        match cx.call_in(&instance.context.clone(), &callback, ()) {
-            Ok(value) => result = Some(Saved::new(&cx.js, value)),
-            Err(error) => drop(cx.failed(&format!("onEnd of {}", instance.layout.name), error)),
-        }
+    if let Some(callback) = on_end
+        && let Err(error) = cx.call_in(&instance.context.clone(), &callback, ())
+    {
+        cx.failed(&format!("onEnd of {}", instance.layout.name), error);
     }
     let mut filters = instance.filters.take();
     filters.iter_mut().flatten().for_each(|filter| filter.reset());
     instance.layout.recycle(filters);
-    let done = instance.on_result.take();
-    if let Some(done) = done {
-        done(cx, result);
-    }
 }
 
 /// Ends the pipelines of a turn that goes on for ever.

@@ -28,14 +28,14 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + 'static) -> Task {
     Task(tokio::task::spawn_local(future).abort_handle())
 }
 
-/// Wakes `port` with `Wake::Timer(tag)` after `seconds`.
-pub(crate) fn timer(realm: &Rc<Realm>, port: Port, seconds: f64, tag: u32) -> Task {
+/// Wakes `port` with `Wake::Timer` after `seconds`.
+pub(crate) fn timer(realm: &Rc<Realm>, port: Port, seconds: f64) -> Task {
     let realm = Rc::downgrade(realm);
     let wait = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
     spawn(async move {
         tokio::time::sleep(wait).await;
         if let Some(realm) = realm.upgrade() {
-            port.wake(&realm, Wake::Timer(tag));
+            port.wake(&realm, Wake::Timer);
         }
     })
 }
