@@ -24,8 +24,8 @@
       metadata: {},
       features: {},
       ...given,
-      spec: { containers: [], ...given.spec },
-      status: { podIP: '', ...given.status },
+      spec: { containers: [], ...(given.spec || {}) },
+      status: { podIP: '', ...(given.status || {}) },
     })
   )(),
 ) => ({

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod dialect;
 mod eureka;
 mod failing;
 mod heartbeats;

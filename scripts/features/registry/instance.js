@@ -20,7 +20,7 @@
       left: null,         // called when the instance has been deregistered
     },
 
-    log = (...words) => console.info('[registry]', state.self.id, ...words),
+    log = words => console.info('[registry]', state.self.id, words),
 
     register = () => (
       (status = state.wanted) => (
@@ -79,7 +79,7 @@
           () => (state.failures = 0),
           error => (
             state.failures++,
-            (state.failures === 1 || state.failures % 10 === 0) && log('failed', state.failures, 'times:', text(error))
+            (state.failures === 1 || state.failures % 10 === 0) && log(`failed ${state.failures} times: ${text(error)}`)
           )
         ).then(
           () => (
