@@ -23,6 +23,7 @@ fn exit_codes_and_messages() {
     let syntax = file("syntax.js", "pipy()\n  .listen(");
     let throws = file("throws.js", "pipy()\n  .nonsense(1)");
     let taken = file("taken.js", &format!("pipy().listen('127.0.0.1:{port}').replaceData()"));
+    let no_configuration = file("value.js", "1 + 1");
     let empty = temp_dir();
     let empty = empty.path().to_str().unwrap();
     for (name, args, code, part) in [
@@ -38,6 +39,24 @@ fn exit_codes_and_messages() {
             ],
             3,
             "",
+        ),
+        (
+            "the value of an expression",
+            vec!["run", "-e", "[1 + 1, 'x']"],
+            0,
+            "[ 2, \"x\" ]",
+        ),
+        (
+            "an expression that throws",
+            vec!["run", "-e", "nowhere.to.be"],
+            255,
+            "/[expression]:1:1: ReferenceError",
+        ),
+        (
+            "a file must end in a configuration",
+            vec!["run", &no_configuration],
+            255,
+            "pipy()",
         ),
         ("syntax error", vec!["run", &syntax], 255, "/syntax.js:2:"),
         ("exception", vec!["run", &throws], 255, "/throws.js:2:"),

@@ -80,6 +80,11 @@ impl Running {
         }
     }
 
+    /// What an expression evaluated to; None for a configuration.
+    pub(crate) async fn value(&self) -> Option<String> {
+        self.engine.as_ref()?.status().await.value
+    }
+
     /// The next thing that scripts tell. Cancel-safe; pending while nothing runs.
     pub(crate) async fn notice(&mut self) -> Notice {
         match &mut self.engine {

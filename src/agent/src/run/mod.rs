@@ -15,6 +15,7 @@ use crate::signals::Signals;
 use ballast_engine::{Codebase, Notice, Options};
 use source::Source;
 use std::fs::OpenOptions;
+use std::io::Write;
 
 /// Runs until there is nothing left to do, and gives the exit code.
 pub(crate) fn main(config: RunConfig) -> u8 {
@@ -86,7 +87,13 @@ async fn run(config: RunConfig, log: Log) -> u8 {
             change = source.next() => run.change(change, &mut source).await,
             notice = run.running.notice() => match notice {
                 Notice::Exit(code) => Err(Exit(exit_code(code))),
-                Notice::Idle => Err(Exit(0)),
+                Notice::Idle => {
+                    if let Some(value) = run.running.value().await {
+                        // Whoever reads may have gone: nobody wants the value then.
+                        writeln!(std::io::stdout(), "{value}").ok();
+                    }
+                    Err(Exit(0))
+                }
                 Notice::Restart => run.refresh(&mut source).await,
             },
             name = signals.next() => match name {
@@ -219,6 +226,7 @@ fn options(config: &RunConfig) -> Options {
         threads: config.threads,
         reuse_port: config.reuse_port,
         force_start: config.force_start,
+        expression: matches!(config.program, crate::config::Program::Expression(_)),
         argv: config.argv.clone(),
         name: config.name.clone(),
         uuid: config.uuid.clone().unwrap_or_else(facts::uuid),

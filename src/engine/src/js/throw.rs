@@ -134,7 +134,8 @@ pub(crate) fn describe<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> ScriptError {
         let Some((function, file, line, column, source)) = positions.frame(line) else {
             continue;
         };
-        if file == "native" || file.is_empty() {
+        // "eval_script": our own scope.js and prelude.js, which stand between a script and its names.
+        if matches!(file.as_str(), "" | "native" | "eval_script") {
             continue;
         }
         if described.line == 0 {

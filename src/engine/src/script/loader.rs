@@ -28,6 +28,9 @@ pub(crate) struct Loader {
     solved: RefCell<HashMap<String, Saved>>,
     /// The first error with a place, kept because an exception of ours thrown through scripts has none.
     failed: RefCell<Option<ScriptError>>,
+    /// Whether the main script may be any expression, and what it evaluated to then, as text.
+    is_expression: bool,
+    value: RefCell<Option<String>>,
 }
 
 struct Loaded {
@@ -41,7 +44,7 @@ impl Loader {
     /// A loader for `codebase` that gives the realm its module table and the function `pipy`.
     ///
     /// # Errors  When the script engine runs out of memory.
-    pub(crate) fn new(realm: &Rc<Realm>, codebase: Arc<Codebase>) -> Result<Rc<Self>, Error> {
+    pub(crate) fn new(realm: &Rc<Realm>, codebase: Arc<Codebase>, is_expression: bool) -> Result<Rc<Self>, Error> {
         let loader = Rc::new(Loader {
             realm: Rc::downgrade(realm),
             codebase,
@@ -50,6 +53,8 @@ impl Loader {
             solving: RefCell::default(),
             solved: RefCell::default(),
             failed: RefCell::default(),
+            is_expression,
+            value: RefCell::default(),
         });
         let weak: Weak<Loader> = Rc::downgrade(&loader);
         realm.set_modules(weak.clone());
@@ -81,6 +86,11 @@ impl Loader {
                 Error::Script(self.failed.take().unwrap_or(described))
             })
         })
+    }
+
+    /// The value of a main script that is an expression and no configuration.
+    pub(crate) fn value(&self) -> Option<String> {
+        self.value.borrow().clone()
     }
 
     /// Paths of the loaded modules, in load order.
@@ -126,7 +136,7 @@ impl Loader {
     }
 
     /// Which Configuration a module's script evaluates to: its last value, or the only one that it made.
-    fn configuration(&self, loaded: &Loaded, ctx: &Ctx<'_>, value: &Value<'_>) -> js::Result<Rc<Config>> {
+    fn configuration<'js>(&self, loaded: &Loaded, ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Rc<Config>> {
         let given = Class::<Chain>::from_value(value)
             .ok()
             .and_then(|chain| chain.borrow().config());
@@ -137,7 +147,13 @@ impl Loader {
                 .and_then(|chain| chain.borrow().config()),
             _ => None,
         };
-        given.or(only).ok_or_else(|| {
+        // The main script is the first module.
+        let is_value = self.is_expression && loaded.module.id == 0 && made.is_empty();
+        let value = is_value.then(|| {
+            *self.value.borrow_mut() = Some(js::format_line(ctx, std::slice::from_ref(value)));
+            Config::new(loaded.module.clone(), None)
+        });
+        given.or(only).or(value).ok_or_else(|| {
             let path = &loaded.module.path;
             let what = "the script does not end in a configuration: is pipy()... its last expression?";
             self.fail(ctx, ScriptError::in_file(path, format!("Error: {what}")))

@@ -29,6 +29,8 @@ pub struct Options {
     pub reuse_port: bool,
     /// Start although a port cannot be opened.
     pub force_start: bool,
+    /// The main script may be any expression; its value is kept for [`Status::value`].
+    pub expression: bool,
     /// Heap of each worker's scripts, bytes.
     pub heap_bytes: usize,
     /// Script arguments, the program first (`pipy.argv`).
@@ -49,6 +51,7 @@ impl Default for Options {
             threads: 1,
             reuse_port: false,
             force_start: false,
+            expression: false,
             heap_bytes: limits::SCRIPT_HEAP_BYTES,
             argv: Vec::new(),
             name: String::new(),
@@ -81,6 +84,8 @@ pub struct Status {
     pub listening: Vec<String>,
     /// Signals that tasks handle, by name.
     pub signals: Vec<String>,
+    /// What the main script evaluated to, as text, where it is an expression and no configuration.
+    pub value: Option<String>,
 }
 
 /// Worker threads that run one codebase. Dropping it ends them at once.

@@ -50,7 +50,7 @@ impl Program {
         realm
             .with(globals::install)
             .map_err(|error| Error::Js(error.to_string()))?;
-        let loader = Loader::new(&realm, codebase.clone())?;
+        let loader = Loader::new(&realm, codebase.clone(), slot.options.expression)?;
         *host.loader.borrow_mut() = Rc::downgrade(&loader);
         let roots = loader.load()?;
         let ports = realm.with(|ctx| ports(ctx, &realm, &roots))?;
@@ -270,6 +270,7 @@ impl Slot {
         listening.sort();
         Status {
             version: running.program.version.clone(),
+            value: running.program.loader.value(),
             modules: running.program.loader.paths(),
             listening,
             signals: running

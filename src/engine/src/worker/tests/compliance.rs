@@ -183,7 +183,7 @@ impl Bench {
         let files: Arc<Codebase> = codebase("1", &[("/main.js", &script), ("/m.js", "pipy().pipeline().chain()")]);
         let realm = Realm::new(Rc::new(NoHost), Arc::default(), limits::SCRIPT_HEAP_BYTES).expect("a realm");
         realm.with(globals::install).expect("globals");
-        let loader = Loader::new(&realm, files).expect("a loader");
+        let loader = Loader::new(&realm, files, false).expect("a loader");
         if let Err(error) = loader.load() {
             panic!("{text}: {error}");
         }
