@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use ballast_tests::Process;
 
 use super::machine::Machine;
 use super::manifest::Manifest;
@@ -165,6 +166,9 @@ impl Story<'_> {
     /// PID 1 holds the Pod while the agent is killed and started anew; the registration stays.
     fn agent_dies(&mut self, pod: &Manifest) -> anyhow::Result<()> {
         let before = self.agent(pod)?;
+        // Eureka answers from a cache that a registration empties and a heartbeat does not: it tells the last registration.
+        let look = || servers::instance(&pod.app).flatten();
+        let renewed = self.machine.netns().run(look).map(|instance| instance.renewed);
         let change = Instant::now();
         self.machine.run(
             "kill the agent",
@@ -182,13 +186,7 @@ impl Story<'_> {
             seconds,
             bound: Some(REACTION),
         });
-        let renewed = self
-            .machine
-            .netns()
-            .run(|| servers::instance(&pod.app))
-            .flatten()
-            .map(|instance| instance.renewed);
-        // Every look has to find it UP, until one finds that the new agent has been heard of.
+        // Every look has to find it UP, until one finds that the new agent has registered it again.
         let seen = self.machine.watch(change, PATIENCE, || {
             let now = servers::instance(&pod.app)?;
             let is_up = now.as_ref().is_some_and(|instance| instance.status == "UP");
@@ -197,6 +195,12 @@ impl Story<'_> {
         });
         let what = format!("{}: new agent is heard of, UP all the time", pod.name);
         let seconds = seen.filter(|(is_up, _)| *is_up).map(|(_, seconds)| seconds);
+        if seconds.is_none() {
+            console::plain(&format!(
+                "  UP, when: {seen:?}; the agent:\n{}",
+                self.machine.infra_log(&pod.name)
+            ));
+        }
         self.report.add(Proof {
             key: "still-up",
             what,
@@ -209,29 +213,58 @@ impl Story<'_> {
     fn delete(&mut self, pod: &Manifest) -> anyhow::Result<()> {
         let change = Instant::now();
         self.servers.publish(self.machine, pod, &["--deleting"])?;
-        let what = "marked for deletion → OUT_OF_SERVICE";
-        let proof = self.status("out-of-service", what, pod, "OUT_OF_SERVICE", change, Some(REACTION));
-        self.report.add(proof);
-        let what = "marked for deletion → gone from Eureka";
-        let proof = self.status("gone", what, pod, "gone", change, Some(REACTION + DRAIN));
-        self.report.add(proof);
-        self.machine.run(
-            "podman pod rm",
-            &mut self.machine.podman(&["pod", "rm", "--force", "--time", "0", &pod.name]),
-        )?;
+        // One look after the other: a state may be a short one.
+        let mut states: Vec<(String, f64)> = Vec::new();
+        self.machine.watch(change, PATIENCE, || {
+            let status = servers::status(&pod.app)?;
+            if states.last().is_none_or(|(last, _)| *last != status) {
+                states.push((status.clone(), change.elapsed().as_secs_f64()));
+            }
+            (status == "gone").then_some(())
+        });
+        let since = |wanted: &str| {
+            states
+                .iter()
+                .find(|(status, _)| status == wanted)
+                .map(|(_, seconds)| *seconds)
+        };
+        for (key, wanted, bound) in [
+            ("out-of-service", "OUT_OF_SERVICE", REACTION),
+            ("gone", "gone", REACTION + DRAIN),
+        ] {
+            let what = format!("{}: marked for deletion → {wanted} in Eureka", pod.name);
+            self.report.add(Proof {
+                key,
+                what,
+                seconds: since(wanted),
+                bound: Some(bound),
+            });
+        }
+        if !states.iter().any(|(status, _)| status == "gone") {
+            console::plain(&format!(
+                "  seen: {states:?}; the agent:\n{}",
+                self.machine.infra_log(&pod.name)
+            ));
+        }
+        let mut remove = self.machine.podman(&["pod", "rm", "--force", "--time", "0", &pod.name]);
+        self.machine.run("podman pod rm", &mut remove)?;
         self.servers.publish(self.machine, pod, &["--delete"])
     }
 
     fn stop(&mut self, pod: &Manifest) -> anyhow::Result<()> {
         let change = Instant::now();
-        let stop = self.machine.run(
-            "podman pod stop",
-            &mut self.machine.podman(&["pod", "stop", "--time", "10", &pod.name]),
-        );
+        // It returns when the app has ended too, which may finish answers to its callers first.
+        let mut stop = self.machine.podman(&["pod", "stop", "--time", "10", &pod.name]);
+        let mut stop = Process::spawn("podman pod stop", &mut stop)?;
         let what = "podman pod stop (SIGTERM) → gone from Eureka";
         let proof = self.status("stopped", what, pod, "gone", change, Some(REACTION + DRAIN));
+        let stopped = stop.wait(PATIENCE).is_some_and(|status| status.success());
+        if proof.seconds.is_none_or(|seconds| seconds > REACTION + DRAIN) {
+            console::plain(&format!("  the agent:\n{}", self.machine.infra_log(&pod.name)));
+        }
         self.report.add(proof);
-        stop.map(drop)
+        anyhow::ensure!(stopped, "podman pod stop {}: {}", pod.name, stop.output());
+        Ok(())
     }
 
     /// Waits until the registry tells `wanted` of a Pod's service.
