@@ -1,11 +1,13 @@
 //! `decompressHTTP(fn?)`: decodes bodies by their `content-encoding` and removes that header. fn(messageStart) tells
 //! whether to (E1). Example: `.decompressHTTP()`. Source: pipyjs/filters.md section 8; RFC 9110 section 8.4.1.
-//! Knows gzip and deflate; other codings pass as they are.
+//! Knows gzip, deflate and br; other codings pass as they are.
 
 use crate::data::Data;
 use crate::event::{Event, Head, HeadKind, MessageStart, StreamError};
 use crate::js::{self, Callback};
+use crate::limits;
 use crate::pipeline::{Build, Cx, EventArg, Filter, Make, Out, Spec, Subs};
+use brotli_decompressor::DecompressorWriter;
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use rquickjs::Object;
 use std::io::{self, Write};
@@ -38,19 +40,44 @@ struct DecompressHttp {
     fed: bool,
 }
 
+/// What one piece of a body has become. Bounded: a few bytes may stand for gigabytes.
+#[derive(Default)]
+struct Plain(Vec<u8>);
+
+impl Write for Plain {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > limits::HELD_BYTES {
+            let what = format!("a piece of a body grows beyond {} bytes", limits::HELD_BYTES);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 enum Inflater {
-    Gzip(MultiGzDecoder<Vec<u8>>),
+    Gzip(MultiGzDecoder<Plain>),
     /// Decided by its first byte: with the header of zlib, as it should be, or without, as some senders do.
     Deflate,
-    Zlib(ZlibDecoder<Vec<u8>>),
-    Raw(DeflateDecoder<Vec<u8>>),
+    Zlib(ZlibDecoder<Plain>),
+    Raw(DeflateDecoder<Plain>),
+    /// Boxed: the decoder is some kilobytes of state.
+    Brotli(Box<DecompressorWriter<Plain>>),
 }
 
 impl Inflater {
     fn of(coding: &[u8]) -> Option<Self> {
         match coding.to_ascii_lowercase().as_slice() {
-            b"gzip" | b"x-gzip" => Some(Inflater::Gzip(MultiGzDecoder::new(Vec::new()))),
+            b"gzip" | b"x-gzip" => Some(Inflater::Gzip(MultiGzDecoder::new(Plain::default()))),
             b"deflate" => Some(Inflater::Deflate),
+            b"br" => Some(Inflater::Brotli(Box::new(DecompressorWriter::new(
+                Plain::default(),
+                limits::READ_BYTES,
+            )))),
             _ => None,
         }
     }
@@ -60,14 +87,15 @@ impl Inflater {
             if let (Inflater::Deflate, Some(first)) = (&*self, chunk.first()) {
                 // RFC 1950 2.2: the low half of the first byte is 8.
                 *self = match first & 0x0f {
-                    8 => Inflater::Zlib(ZlibDecoder::new(Vec::new())),
-                    _ => Inflater::Raw(DeflateDecoder::new(Vec::new())),
+                    8 => Inflater::Zlib(ZlibDecoder::new(Plain::default())),
+                    _ => Inflater::Raw(DeflateDecoder::new(Plain::default())),
                 };
             }
             match self {
                 Inflater::Gzip(inner) => inner.write_all(&chunk)?,
                 Inflater::Zlib(inner) => inner.write_all(&chunk)?,
                 Inflater::Raw(inner) => inner.write_all(&chunk)?,
+                Inflater::Brotli(inner) => inner.write_all(&chunk)?,
                 Inflater::Deflate => {}
             }
         }
@@ -79,6 +107,7 @@ impl Inflater {
             Inflater::Gzip(inner) => inner.try_finish()?,
             Inflater::Zlib(inner) => inner.try_finish()?,
             Inflater::Raw(inner) => inner.try_finish()?,
+            Inflater::Brotli(inner) => inner.close()?,
             Inflater::Deflate => {}
         }
         Ok(self.take())
@@ -86,9 +115,10 @@ impl Inflater {
 
     fn take(&mut self) -> Vec<u8> {
         match self {
-            Inflater::Gzip(inner) => std::mem::take(inner.get_mut()),
-            Inflater::Zlib(inner) => std::mem::take(inner.get_mut()),
-            Inflater::Raw(inner) => std::mem::take(inner.get_mut()),
+            Inflater::Gzip(inner) => std::mem::take(&mut inner.get_mut().0),
+            Inflater::Zlib(inner) => std::mem::take(&mut inner.get_mut().0),
+            Inflater::Raw(inner) => std::mem::take(&mut inner.get_mut().0),
+            Inflater::Brotli(inner) => std::mem::take(&mut inner.get_mut().0),
             Inflater::Deflate => Vec::new(),
         }
     }

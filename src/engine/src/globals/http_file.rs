@@ -7,6 +7,7 @@ use crate::js::{self, JsMessage, host, throw_error};
 use crate::limits;
 use crate::message::Message;
 use ballast_codec::http1::ResponseHead;
+use brotli_decompressor::Decompressor;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use rquickjs::class::Trace;
@@ -103,9 +104,8 @@ impl File {
             (_, Some(gzip), _) if takes(&accepts, "gzip") => (Some("gzip"), gzip.clone()),
             (_, _, Some(brotli)) if takes(&accepts, "br") => (Some("br"), brotli.clone()),
             (Some(plain), ..) => (None, plain.clone()),
-            (None, Some(gzip), _) => (None, unpack(&ctx, gzip)?),
-            // Only the form that we cannot unpack: better than nothing.
-            (None, None, Some(brotli)) => (Some("br"), brotli.clone()),
+            (None, Some(gzip), _) => (None, unpack(&ctx, GzDecoder::new(&**gzip))?),
+            (None, None, Some(brotli)) => (None, unpack(&ctx, Decompressor::new(&**brotli, limits::READ_BYTES))?),
             (None, None, None) => (None, Bytes::new()),
         };
         let mut head = ResponseHead::default();
@@ -142,16 +142,14 @@ fn takes(accepts: &str, coding: &str) -> bool {
     })
 }
 
-fn unpack(ctx: &Ctx<'_>, gzip: &[u8]) -> js::Result<Bytes> {
+fn unpack(ctx: &Ctx<'_>, packed: impl Read) -> js::Result<Bytes> {
     let mut plain = Vec::new();
-    let read = GzDecoder::new(gzip)
-        .take(limits::HELD_BYTES as u64)
-        .read_to_end(&mut plain);
+    let read = packed.take(limits::HELD_BYTES as u64).read_to_end(&mut plain);
     match read {
         Ok(_) => Ok(plain.into()),
         Err(error) => Err(throw_error(
             ctx,
-            &format!("cannot unpack a .gz file of the codebase: {error}"),
+            &format!("cannot unpack a .gz or .br file of the codebase: {error}"),
         )),
     }
 }

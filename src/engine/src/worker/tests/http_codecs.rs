@@ -102,6 +102,14 @@ async fn bodies_are_decompressed() {
         encoder.write_all(text.as_bytes()).expect("writes into memory");
         encoder.finish().expect("writes into memory")
     };
+    // Made with the encoder of Node.js: brotliCompressSync of the same text, and of 100 MiB of zeros.
+    let brotli = unhex("1b6f17f88d946edeaaa46301a932bc1ae4b65a001bd53c1e00e800");
+    let bomb = unhex(
+        "cbffff3ff82700e2b14020f7fe8fffff7ff04f00c4611180eefd1fffffffe09f0088c30200ddfb3ffeffffc13f0110870500\
+         baf77ffcffff837f02200e0b0074effff8ffff07ff04401c1600e8defff1ffff0ffe0980382c00d0bdffe3ffff1ffc130071\
+         5800a07bffc7ffff3ff82700e2b00040f7fe8fffff7ff04f00c4610180eefd1fffffffe09f0088c30200ddfb3ffeffffc13f\
+         0110870500baf77ff9ffff837f02200e0b0074ef7f00",
+    );
     let short = gzip[..gzip.len() - 9].to_vec();
     let plain = text.clone().into_bytes();
     // (name, argument, coding, sent, coding that is left, received; None: closed)
@@ -110,7 +118,11 @@ async fn bodies_are_decompressed() {
         ("gzip", "", "gzip", &gzip, "none", Some(&plain)),
         ("deflate", "", "deflate", &zlib, "none", Some(&plain)),
         ("deflate without header", "", "Deflate", &raw, "none", Some(&plain)),
-        ("other", "", "br", b"abc", "br", Some(b"abc")),
+        ("brotli", "", "br", &brotli, "none", Some(&plain)),
+        ("short brotli", "", "br", &brotli[..brotli.len() - 2], "none", None),
+        ("corrupt brotli", "", "br", b"\xff\xff\xff\xff", "none", None),
+        ("a few bytes that stand for too many", "", "br", &bomb, "none", None),
+        ("other", "", "zstd", b"abc", "zstd", Some(b"abc")),
         ("none", "", "identity", b"abc", "identity", Some(b"abc")),
         ("no body", "", "gzip", b"", "none", Some(b"")),
         ("not wanted", "() => false", "gzip", &gzip, "gzip", Some(&gzip)),
@@ -144,4 +156,12 @@ async fn bodies_are_decompressed() {
         });
         assert_eq!(got, expected, "{name}");
     }
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| (byte as char).to_digit(16).expect("a hexadecimal digit") as u8;
+    text.as_bytes()
+        .chunks_exact(2)
+        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
+        .collect()
 }
