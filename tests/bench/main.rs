@@ -6,6 +6,7 @@
 
 mod memory;
 mod proxy;
+mod reactions;
 mod table;
 
 use std::process::ExitCode;
@@ -17,6 +18,9 @@ fn main() -> ExitCode {
     let mut missed = 0;
     if wanted("memory") {
         missed += memory::run().print();
+    }
+    if wanted("reactions") {
+        missed += reactions::run().print();
     }
     if wanted("proxy") {
         missed += proxy::run().print();

@@ -1,13 +1,12 @@
 //! Starts the benchmark; its cases and peers are in tests/bench. Not for: measuring itself.
 
-use crate::prereq::{self, Group};
-use crate::{build, console, test, workspace};
+use crate::{console, test, workspace};
 
 pub(crate) const HELP: &str = "\
-Builds the binaries and runs tests/bench: memory, reaction times, and CPU per request
+Builds all and runs tests/bench: memory, reaction times, and CPU per request
 beside nginx and haproxy from Debian, in one run, as a table.
 
-Words choose tables (all without): memory, proxy.
+Words choose tables (all without): memory, reactions, proxy.
 
 Examples:
   cargo xtask bench
@@ -22,9 +21,7 @@ pub(crate) fn run(mut parser: lexopt::Parser) -> anyhow::Result<()> {
             other => return Err(other.unexpected().into()),
         }
     }
-    prereq::ensure_root("the benchmark")?;
-    prereq::ensure(&[Group::Build, Group::Pods, Group::Bench])?;
-    build::binaries()?;
+    test::prepare()?;
     let mut cargo = workspace::cargo(&[
         "bench",
         "--locked",
