@@ -200,7 +200,8 @@ fn network(work: &Path) -> String {
 }
 
 /// Shell script that runs first inside. What podman and CNI write (/run, /etc/cni, /var/lib/cni) falls into a tmpfs of
-/// this mount namespace.
+/// this mount namespace. The bridge gets a hardware address of its own: else it takes that of one of its Pods, and when
+/// that Pod goes the others send to nobody for seconds.
 fn set_up(work: &Path) -> String {
     let work = work.display();
     format!(
@@ -212,6 +213,6 @@ done
 mkdir -p /etc/cni/net.d /etc/containers; rm -f /etc/cni/net.d/* /etc/resolv.conf
 cp {work}/pods.conflist /etc/cni/net.d/; cp {work}/policy.json /etc/containers/
 echo 'nameserver {GATEWAY}' >/etc/resolv.conf
-ip link add pods0 type bridge; ip addr add {GATEWAY}/24 dev pods0; ip link set pods0 up"
+ip link add pods0 address 02:00:0a:59:4d:01 type bridge; ip addr add {GATEWAY}/24 dev pods0; ip link set pods0 up"
     )
 }
