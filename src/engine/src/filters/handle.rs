@@ -3,7 +3,7 @@
 
 use crate::event::{Event, Reason};
 use crate::js::{self, Callback};
-use crate::pipeline::{Build, Cx, EventArg, Filter, Hold, Make, Out, Spec, Subs, Wake};
+use crate::pipeline::{Build, Cx, EventArg, Filter, Hold, Make, Out, Pick, Spec, Subs, Wake, Which};
 use std::rc::Rc;
 
 macro_rules! specs {
@@ -26,23 +26,12 @@ specs!(
     HANDLE_STREAM_START "handleStreamStart" StreamStart "calls fn(event) at the first event of the stream",
 );
 
-#[derive(Clone, Copy)]
-enum Which {
-    Any,
-    Data,
-    MessageStart,
-    MessageEnd,
-    StreamStart,
-    StreamEnd,
-}
-
 fn make(build: &mut Build<'_, '_>, which: Which) -> js::Result<Make> {
     let callback = build.callback(0)?;
     Ok(Rc::new(move || {
         Box::new(Handle {
-            which,
+            pick: Pick::new(which),
             callback: callback.clone(),
-            started: false,
             waiting: false,
             held: Hold::default(),
         })
@@ -50,27 +39,14 @@ fn make(build: &mut Build<'_, '_>, which: Which) -> js::Result<Make> {
 }
 
 struct Handle {
-    which: Which,
+    pick: Pick,
     callback: Callback,
-    started: bool,
     /// A promise of the callback is pending: the event at hand and all that follow are held.
     waiting: bool,
     held: Hold,
 }
 
 impl Handle {
-    fn wants(&mut self, event: &Event) -> bool {
-        let first = !std::mem::replace(&mut self.started, true);
-        match self.which {
-            Which::Any => true,
-            Which::StreamStart => first,
-            Which::Data => matches!(event, Event::Data(_)),
-            Which::MessageStart => matches!(event, Event::MessageStart(_)),
-            Which::MessageEnd => matches!(event, Event::MessageEnd(_)),
-            Which::StreamEnd => matches!(event, Event::StreamEnd(_)),
-        }
-    }
-
     /// Calls the callback; true when the event may pass now.
     fn observe(&mut self, cx: &mut Cx<'_>, event: &Event, out: &mut Out<'_>) -> Result<bool, Reason> {
         let value = cx.call(out, &self.callback, (EventArg(event),))?;
@@ -87,7 +63,7 @@ impl Filter for Handle {
         if self.waiting {
             return out.hold(&mut self.held, event);
         }
-        if self.wants(&event) {
+        if self.pick.wants(&event) {
             match self.observe(cx, &event, out) {
                 Ok(true) => {}
                 Ok(false) => {
@@ -117,7 +93,7 @@ impl Filter for Handle {
     }
 
     fn reset(&mut self) {
-        self.started = false;
+        self.pick.reset();
         self.waiting = false;
         self.held.clear();
     }

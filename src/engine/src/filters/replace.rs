@@ -4,7 +4,7 @@
 
 use crate::event::{Event, Reason};
 use crate::js::{self, Callback};
-use crate::pipeline::{Build, Cx, EventArg, Filter, Hold, Make, Out, Spec, Subs, Wake};
+use crate::pipeline::{Build, Cx, EventArg, Filter, Hold, Make, Out, Pick, Spec, Subs, Wake, Which};
 use crate::value::Saved;
 use rquickjs::Value;
 use std::rc::Rc;
@@ -28,16 +28,6 @@ specs!(
     REPLACE_STREAM_END "replaceStreamEnd" StreamEnd "replaces the StreamEnd; dropping it keeps the stream open",
     REPLACE_STREAM_START "replaceStreamStart" StreamStart "replaces the first event of the stream",
 );
-
-#[derive(Clone, Copy)]
-enum Which {
-    Any,
-    Data,
-    MessageStart,
-    MessageEnd,
-    StreamStart,
-    StreamEnd,
-}
 
 /// What a replacer puts in place.
 #[derive(Clone)]
@@ -94,9 +84,8 @@ fn make(build: &mut Build<'_, '_>, which: Which) -> js::Result<Make> {
     let replacement = Replacement::parse(build)?;
     Ok(Rc::new(move || {
         Box::new(Replace {
-            which,
+            pick: Pick::new(which),
             replacement: replacement.clone(),
-            started: false,
             waiting: false,
             held: Hold::default(),
         })
@@ -104,26 +93,11 @@ fn make(build: &mut Build<'_, '_>, which: Which) -> js::Result<Make> {
 }
 
 struct Replace {
-    which: Which,
+    pick: Pick,
     replacement: Replacement,
-    started: bool,
     /// A promise of the function is pending: what follows is held.
     waiting: bool,
     held: Hold,
-}
-
-impl Replace {
-    fn wants(&mut self, event: &Event) -> bool {
-        let first = !std::mem::replace(&mut self.started, true);
-        match self.which {
-            Which::Any => true,
-            Which::StreamStart => first,
-            Which::Data => matches!(event, Event::Data(_)),
-            Which::MessageStart => matches!(event, Event::MessageStart(_)),
-            Which::MessageEnd => matches!(event, Event::MessageEnd(_)),
-            Which::StreamEnd => matches!(event, Event::StreamEnd(_)),
-        }
-    }
 }
 
 impl Filter for Replace {
@@ -131,7 +105,7 @@ impl Filter for Replace {
         if self.waiting {
             return out.hold(&mut self.held, event);
         }
-        if !self.wants(&event) {
+        if !self.pick.wants(&event) {
             return out.emit(event);
         }
         match &self.replacement {
@@ -166,7 +140,7 @@ impl Filter for Replace {
     }
 
     fn reset(&mut self) {
-        self.started = false;
+        self.pick.reset();
         self.waiting = false;
         self.held.clear();
     }
