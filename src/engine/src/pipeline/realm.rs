@@ -2,7 +2,7 @@
 //! "One turn of the loop". After a reload the old realm lives on until its last pipeline has ended, then is freed whole.
 
 use super::instance::State;
-use super::{Args, Cx, Instance, Layout, Modules, OnStart, Out, Output, Port, Tap, Wake};
+use super::{Args, Cx, Instance, Layout, Modules, OnStart, Out, Output, Port, Tap, Task, Wake, spawn};
 use crate::error::{Error, ScriptError};
 use crate::event::{Event, Reason};
 use crate::js::{self, Host, Scope};
@@ -54,6 +54,8 @@ pub(crate) struct Realm {
     superseded: Cell<bool>,
     waiting: Cell<usize>,
     closing: Cell<bool>,
+    /// The turn for promise jobs that were too many for the one before.
+    more_jobs: RefCell<Option<Task>>,
     store: Store,
     js: rquickjs::Context,
 }
@@ -131,6 +133,7 @@ impl Realm {
             superseded: Cell::new(false),
             waiting: Cell::new(0),
             closing: Cell::new(false),
+            more_jobs: RefCell::default(),
             store,
             js: context,
         });
@@ -219,6 +222,7 @@ impl Realm {
             work.reverse();
             let mut steps = 0;
             let mut gated = false;
+            let mut more_jobs;
             loop {
                 while let Some(item) = work.pop() {
                     steps += 1;
@@ -229,7 +233,7 @@ impl Realm {
                     }
                     step(&mut cx, item, &mut work);
                 }
-                self.run_jobs(&cx.js);
+                more_jobs = self.run_jobs(&cx.js);
                 work.append(&mut self.deferred.borrow_mut());
                 if work.is_empty() && !gated {
                     gated = true;
@@ -249,6 +253,9 @@ impl Realm {
                 work.reverse();
             }
             self.stack.set(work);
+            if more_jobs {
+                self.turn_again();
+            }
         });
         // A flush may close a socket, and that drop a pipeline: its end belongs to the next turn.
         for flush in self.flushes.take() {
@@ -260,13 +267,27 @@ impl Realm {
     }
 
     /// Runs promise jobs; more than `limits::JOBS_PER_TURN` wait for the next turn, so that sockets are served between.
-    fn run_jobs(&self, ctx: &Ctx<'_>) {
+    /// True when there may be more.
+    fn run_jobs(&self, ctx: &Ctx<'_>) -> bool {
         for _ in 0..limits::JOBS_PER_TURN {
             self.clock.start();
             if !ctx.execute_pending_job() {
-                break;
+                return false;
             }
         }
+        true
+    }
+
+    /// Another turn, once the sockets were served: nothing else may open one.
+    fn turn_again(self: &Rc<Self>) {
+        let realm = Rc::downgrade(self);
+        let task = spawn(async move {
+            tokio::task::yield_now().await;
+            if let Some(realm) = realm.upgrade() {
+                realm.turn(None, |_, _| {});
+            }
+        });
+        *self.more_jobs.borrow_mut() = Some(task);
     }
 
     /// A newer version runs, or the worker ends: HTTP connections are to close at the next good moment.
@@ -422,10 +443,11 @@ fn first_input(cx: &mut Cx<'_>, instance: &Rc<Instance>, value: Value<'_>, work:
     let mut events = Vec::new();
     if let Some(promise) = js::promise_of(&value) {
         instance.state.set(State::Starting);
-        let target = instance.clone();
+        // Weak: a promise that never settles would keep the pipeline, and with it all scripts of its version.
+        let target = Rc::downgrade(instance);
         let realm = Rc::downgrade(&cx.realm);
         let watching = js::on_settled(&value.ctx().clone(), &promise, move |settled| {
-            if let Some(realm) = realm.upgrade() {
+            if let (Some(realm), Some(target)) = (realm.upgrade(), target.upgrade()) {
                 realm.defer(Work::Started(target, settled));
             }
         });

@@ -135,7 +135,10 @@ impl Slot {
             tracing::info!(target: "listener", "listening on TCP port {} at {}", address.port(), address.ip());
             self.listeners.insert(address, Listener::start(socket, target));
         }
+        let realm = program.realm.clone();
         self.running = Some(self.begin(program));
+        // What loading has promised (`.then(...)` at the top of a file) is due now; nothing else may open a turn.
+        realm.turn(None, |_, _| {});
         Ok(())
     }
 

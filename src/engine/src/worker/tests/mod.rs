@@ -11,7 +11,7 @@ mod linking;
 mod messages;
 mod sessions;
 
-use super::{Engine, Notice, Options};
+use super::{Engine, Notice, Options, testing};
 use crate::codebase::Codebase;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -133,4 +133,44 @@ async fn workers_and_reloads_leave_nothing_behind() {
     let grown = resident().saturating_sub(before);
     // A realm has about 400 KB: two percent of them left behind would be seen.
     assert!(grown < 8 << 20, "grew by {grown} bytes");
+}
+
+/// Promise jobs of any number run without another stimulus. Source: pipyjs/model.md 1.2 "One turn of the loop".
+#[tokio::test(flavor = "current_thread")]
+async fn promise_jobs_run_to_their_end() {
+    for (name, script) in [
+        (
+            "while loading",
+            "Promise.resolve(1).then(() => pipy.exit(3)), pipy().task('1h').onStart(new StreamEnd)",
+        ),
+        (
+            "more than fit into a turn",
+            "((step = n => n > 0 ? void Promise.resolve(n - 1).then(step) : pipy.exit(3)) => \
+             pipy().task('1h').onStart(() => (step(50000), new StreamEnd)))()",
+        ),
+    ] {
+        let files = codebase("1", &[("/main.js", script.to_owned())]);
+        let mut engine = Engine::start(files, Options::default()).await.expect(name);
+        let notice = tokio::time::timeout(std::time::Duration::from_secs(20), engine.notice()).await;
+        assert_eq!(notice.expect(name), Notice::Exit(3), "{name}");
+    }
+}
+
+/// A pipeline that ended while the promise of its `onStart` was pending is let go of, whoever still holds the promise.
+#[tokio::test(flavor = "current_thread")]
+async fn a_start_that_never_settles_keeps_no_pipeline() {
+    let port = free_port();
+    let script = format!(
+        "pipy({{ _all: [] }}).listen('127.0.0.1:{port}', {{ idleTimeout: 1 }})\
+         .onStart(() => new Promise(settle => _all.push(settle)))"
+    );
+    let engine = Engine::start(codebase("1", &[("/main.js", script)]), Options::default())
+        .await
+        .expect("starts");
+    let counters = engine.counters();
+    let count = || counters.iter().map(|of| of.pipelines.get()).sum::<i64>();
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("connect");
+    testing::eventually("a pipeline", || count() == 1).await;
+    drop(stream);
+    testing::eventually("no pipeline", || count() == 0).await;
 }
