@@ -46,8 +46,8 @@ pub(crate) struct Pool {
 }
 
 /// The sessions of one key.
-#[derive(Default)]
 pub(super) struct Group {
+    key: Key,
     /// Without a request, last used last.
     idle: RefCell<Vec<Rc<Session>>>,
     /// With requests, and room for more; empty unless `maxQueue` is above 1.
@@ -120,11 +120,22 @@ impl Pool {
             _ => None,
         };
         let group = Rc::new(Group {
+            key: key.clone(),
             inbound,
-            ..Group::default()
+            idle: RefCell::default(),
+            shared: RefCell::default(),
+            live: Cell::default(),
         });
         self.groups.borrow_mut().insert(key.clone(), group.clone());
         group
+    }
+
+    /// Lets go of a group without sessions: keys come and go with connections.
+    pub(super) fn forget(&self, group: &Rc<Group>) {
+        let mut groups = self.groups.borrow_mut();
+        if group.live.get() == 0 && groups.get(&group.key).is_some_and(|known| Rc::ptr_eq(known, group)) {
+            groups.remove(&group.key);
+        }
     }
 
     pub(super) fn tick(&self) -> u64 {
@@ -156,7 +167,6 @@ impl Pool {
             over.iter().for_each(|session| session.close());
             is_idle |= !group.idle.borrow().is_empty();
         }
-        self.groups.borrow_mut().retain(|_, group| group.live.get() > 0);
         // What was closed is reset in a turn.
         realm.turn(None, |_, _| {});
         is_idle
@@ -239,5 +249,27 @@ impl Group {
             }
         }
         inbound.strong_count() <= distinct
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cell, Group, Key, Pool, Rc, RefCell};
+
+    #[test]
+    fn a_group_lives_as_long_as_its_sessions() {
+        for (name, live, kept) in [("with a session", 1, true), ("without", 0, false)] {
+            let pool = Pool::default();
+            let group = Rc::new(Group {
+                key: Key::Inbound(1),
+                idle: RefCell::default(),
+                shared: RefCell::default(),
+                live: Cell::new(live),
+                inbound: None,
+            });
+            pool.groups.borrow_mut().insert(Key::Inbound(1), group.clone());
+            pool.forget(&group);
+            assert_eq!(pool.groups.borrow().contains_key(&Key::Inbound(1)), kept, "{name}");
+        }
     }
 }

@@ -185,6 +185,9 @@ impl Session {
             && let Some(group) = self.group.upgrade()
         {
             group.remove(self);
+            if let Some(pool) = self.pool.upgrade() {
+                pool.forget(&group);
+            }
         }
     }
 
