@@ -33,6 +33,9 @@ pub enum Error {
         /// What happened to it.
         what: String,
     },
+    /// The scripts called `pipy.exit(code)` while they were loaded.
+    #[error("the scripts end the process while they are loaded, code {0}")]
+    Exited(i32),
     /// The script engine could not be set up; the memory limit may be too low.
     #[error("cannot set up the script engine: {0}; is the memory limit too low?")]
     Js(String),

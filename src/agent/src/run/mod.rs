@@ -12,7 +12,7 @@ use crate::limits;
 use crate::log::Log;
 use crate::running::Running;
 use crate::signals::Signals;
-use ballast_engine::{Codebase, Notice, Options};
+use ballast_engine::{Codebase, Error, Notice, Options};
 use source::Source;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -70,8 +70,10 @@ async fn run(config: RunConfig, log: Log) -> u8 {
     match source.fetch() {
         Some(Err(error)) => return fail(&error),
         Some(Ok(codebase)) => {
-            if let Err(error) = run.running.apply(codebase).await {
-                return fail(&error.to_string());
+            match run.running.apply(codebase).await {
+                Ok(()) => {}
+                Err(Error::Exited(code)) => return exit_code(code),
+                Err(error) => return fail(&error.to_string()),
             }
             if run.config.verify {
                 return 0;
@@ -162,6 +164,7 @@ impl Run {
         match self.running.apply(codebase).await {
             Ok(()) if was_started => tracing::info!(target: "restart", "codebase {shown} {version} reloaded"),
             Ok(()) => tracing::info!(target: "start", "codebase {shown} {version} runs"),
+            Err(Error::Exited(code)) => return Err(Exit(exit_code(code))),
             Err(error) if was_started => {
                 tracing::error!(target: "restart", "Failed reloading codebase {shown} {version}: {error}");
             }

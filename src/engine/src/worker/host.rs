@@ -6,7 +6,7 @@ use crate::js::{self, Callback, Facts, Host};
 use crate::script::Loader;
 use bytes::Bytes;
 use rquickjs::{Ctx, Value};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Weak;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub(super) struct WorkerHost {
     pub(super) changed: RefCell<HashMap<String, Option<Bytes>>>,
     pub(super) watches: RefCell<Vec<(String, Fire)>>,
     pub(super) exits: RefCell<Vec<Callback>>,
+    /// The first `pipy.exit(code)`.
+    pub(super) exited: Cell<Option<i32>>,
 }
 
 impl WorkerHost {
@@ -93,6 +95,9 @@ impl Host for WorkerHost {
     }
 
     fn exit(&self, code: i32) {
+        if self.exited.get().is_none() {
+            self.exited.set(Some(code));
+        }
         self.notify(Notice::Exit(code));
     }
 

@@ -45,6 +45,7 @@ impl Program {
             changed: Default::default(),
             watches: Default::default(),
             exits: Default::default(),
+            exited: Default::default(),
         });
         let realm = Realm::new(host.clone(), slot.counters.clone(), slot.options.heap_bytes)?;
         realm
@@ -52,7 +53,12 @@ impl Program {
             .map_err(|error| Error::Js(error.to_string()))?;
         let loader = Loader::new(&realm, codebase.clone(), slot.options.expression)?;
         *host.loader.borrow_mut() = Rc::downgrade(&loader);
-        let roots = loader.load()?;
+        let loaded = loader.load();
+        // Whatever came of the rest of the script: the process ends.
+        if let Some(code) = host.exited.get() {
+            return Err(Error::Exited(code));
+        }
+        let roots = loaded?;
         let ports = realm.with(|ctx| ports(ctx, &realm, &roots))?;
         Ok(Program {
             realm,

@@ -13,6 +13,7 @@ mod sessions;
 
 use super::{Engine, Notice, Options, testing};
 use crate::codebase::Codebase;
+use crate::error::Error;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -173,4 +174,18 @@ async fn a_start_that_never_settles_keeps_no_pipeline() {
     testing::eventually("a pipeline", || count() == 1).await;
     drop(stream);
     testing::eventually("no pipeline", || count() == 0).await;
+}
+
+/// `pipy.exit(code)` while the main script is loading is honoured. Source: pipyjs/model.md section 3.
+#[tokio::test(flavor = "current_thread")]
+async fn an_exit_while_loading_ends_the_process() {
+    for (name, script) in [
+        ("nothing else", "pipy.exit(4)"),
+        ("then an error", "pipy.exit(4), unknown.name"),
+        ("then a configuration", "pipy.exit(4), pipy().listen(1, {}).dummy()"),
+    ] {
+        let files = codebase("1", &[("/main.js", script.to_owned())]);
+        let result = Engine::start(files, Options::default()).await.map(drop);
+        assert!(matches!(result, Err(Error::Exited(4))), "{name}: {result:?}");
+    }
 }
