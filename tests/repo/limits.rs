@@ -26,6 +26,13 @@ fn bodies() {
     for (row, request, bytes, status) in rows {
         assert_eq!(repo.send(request, &[], &"x".repeat(bytes)).status, status, "{row}");
     }
+    let endless = format!(r#"{{"uuid":"{}"}}"#, "x".repeat(MIB / 2));
+    assert_eq!(
+        repo.send("POST /repo/base/", &[], &endless).status,
+        503,
+        "anybody may report, so nothing long is kept"
+    );
+    assert_eq!(repo.info("/base")["instances"], serde_json::json!({}));
     let many = (0..8).map(|n| {
         repo.send(&format!("POST /api/v1/repo-files/a/f{n}"), &[], &"x".repeat(8 * MIB))
             .status

@@ -293,7 +293,10 @@ async fn report(app: &App, path: &str, request: Request) -> Response {
     // Metrics of this form are understood (and not kept), so that the next ones may be the short, incremental ones.
     let understood = status.get("metrics").is_some_and(|metrics| metrics["roots"].is_array());
     if !app.repository.report(&name, status, &peer) {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "Too many instances");
+        return text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many instances, or too long a uuid or ip",
+        );
     }
     text(
         if understood {
