@@ -138,6 +138,21 @@ fn failures_are_clear() {
         code == 1 && output.contains("is the repo up") && !output.contains("s3cret"),
         "{code} {output}"
     );
+    let folder = temp_dir();
+    let file = folder.path().join("pod.yaml");
+    for (row, label, wanted) in [
+        ("no service name", "'true'", "no service name"),
+        ("a value that means nothing", "'True'", "means nothing"),
+        ("a value that is no text", "true", "quote true"),
+    ] {
+        let text = format!("kind: Pod\nmetadata: {{name: p, labels: {{infra.flomesh.io/registry: {label}}}}}\n");
+        std::fs::write(&file, text).unwrap();
+        let (_, output) = publish(&repo, &file, &[], Some("t0ken"));
+        assert!(
+            output.contains(wanted) && !output.contains("no label asks"),
+            "{row}: {output}"
+        );
+    }
     let (code, output) = publish(&repo, &repo_path("Cargo.toml"), &[], None);
     assert!(code == 1 && output.contains("Cargo.toml"), "{code} {output}");
     let bare = Repo::dev();

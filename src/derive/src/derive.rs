@@ -28,7 +28,14 @@ pub struct Derived {
     pub base: &'static str,
     /// Own files by path.
     pub files: BTreeMap<String, String>,
-    /// What in the labels means nothing, for the person who wrote them.
+}
+
+/// What a Pod's labels come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// `None`: no label asks for a codebase, or nothing that one asks for can be done.
+    pub codebase: Option<Derived>,
+    /// What in the labels means nothing or can't be done, for the person who wrote them.
     pub warnings: Vec<String>,
 }
 
@@ -54,11 +61,11 @@ pub fn codebase_name(manifest: &Manifest) -> Result<String, Error> {
     path::codebase_name(&format!("/pod/{namespace}/{name}")).map_err(invalid)
 }
 
-/// Derives the codebase of a Pod. `None`: no label asks for one.
+/// Derives the codebase of a Pod.
 ///
 /// # Errors
 /// When the Pod's name can't name a codebase.
-pub fn derive(manifest: &Manifest, settings: &Settings) -> Result<Option<Derived>, Error> {
+pub fn derive(manifest: &Manifest, settings: &Settings) -> Result<Outcome, Error> {
     let name = codebase_name(manifest)?;
     let mut warnings = Vec::new();
     let features = asked_for(manifest, &mut warnings);
@@ -83,17 +90,23 @@ pub fn derive(manifest: &Manifest, settings: &Settings) -> Result<Option<Derived
     let mut seen = std::collections::BTreeSet::new();
     warnings.retain(|warning| seen.insert(warning.clone()));
     if pod.features.is_empty() {
-        return Ok(None);
+        return Ok(Outcome {
+            codebase: None,
+            warnings,
+        });
     }
     let mut text = serde_json::to_string(&pod).expect("a document of maps with text keys is JSON");
     text.push('\n');
-    Ok(Some(Derived {
+    let codebase = Derived {
         name,
         uid: pod.metadata.uid,
         base: BASE,
         files: BTreeMap::from([(POD_PATH.to_owned(), text)]),
+    };
+    Ok(Outcome {
+        codebase: Some(codebase),
         warnings,
-    }))
+    })
 }
 
 fn asked_for<'a>(manifest: &'a Manifest, warnings: &mut Vec<String>) -> Vec<&'a str> {
@@ -202,8 +215,9 @@ mod tests {
             };
             let settings = std::fs::read_to_string(case.join("settings.yaml")).unwrap_or_default();
             let manifest = Manifest::all_from_yaml(&pod).unwrap().remove(0);
-            let derived = derive(&manifest, &Settings::from_yaml(&settings).unwrap()).unwrap();
-            let actual = derived.map(|derived| {
+            let outcome = derive(&manifest, &Settings::from_yaml(&settings).unwrap()).unwrap();
+            let warnings = &outcome.warnings;
+            let actual = outcome.codebase.map(|derived| {
                 let pod: Value = serde_json::from_str(&derived.files[POD_PATH]).unwrap();
                 assert_eq!(
                     derived.files.len(),
@@ -213,9 +227,10 @@ mod tests {
                 );
                 serde_json::json!({
                     "name": derived.name, "uid": derived.uid, "base": derived.base,
-                    "warnings": derived.warnings, "pod": pod,
+                    "warnings": warnings, "pod": pod,
                 })
             });
+            let actual = actual.or_else(|| (!warnings.is_empty()).then(|| serde_json::json!({ "warnings": warnings })));
             let actual = serde_json::to_string_pretty(&actual).unwrap() + "\n";
             check(&case.join("expected.json"), &actual);
             cases += 1;
@@ -247,6 +262,11 @@ mod tests {
             ),
             ("a name with a slash", pod("name: a/b"), "segment is empty, . or .."),
             (
+                "a label that is no text",
+                pod("name: a, labels: {infra.flomesh.io/registry: true}"),
+                "quote true, false and numbers",
+            ),
+            (
                 "a port that is none",
                 pod("name: a") + "spec: {containers: [{name: x, ports: [{containerPort: 70000}]}]}",
                 "70000",
@@ -258,8 +278,12 @@ mod tests {
                     .map(|pod| derive(pod, &Settings::default()))
                     .collect::<Result<Vec<_>, _>>()
             });
-            let message = result.expect_err(row).to_string();
+            let error = result.expect_err(row);
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            let message = format!("{error}: {}", cause.clone().unwrap_or_default());
             assert!(message.contains(wanted), "{row}: {message}");
+            let is_once = cause.is_none_or(|cause| !error.to_string().contains(&cause));
+            assert!(is_once, "{row}: the cause is told twice: {message}");
         }
         assert!(Settings::from_yaml("registry: 3").is_err());
         assert_eq!(Settings::from_yaml("").unwrap(), Settings::default());
@@ -274,7 +298,7 @@ mod tests {
         manifest.set_ready(true);
         manifest.set_ready(false);
         manifest.set_pod_ip("10.0.0.9");
-        let derived = derive(&manifest, &Settings::default()).unwrap().unwrap();
+        let derived = derive(&manifest, &Settings::default()).unwrap().codebase.unwrap();
         let pod: PodDocument = serde_json::from_str(&derived.files[POD_PATH]).unwrap();
         assert_eq!(pod.metadata.deletion_timestamp.as_deref(), Some("2026-01-02T03:04:05Z"));
         assert_eq!(pod.status.ready, Some(false));

@@ -1,5 +1,5 @@
 //! Why a manifest or settings can't be used. What is only odd (a label with a value that means nothing) is no error but a
-//! warning in [`crate::Derived`].
+//! warning in [`crate::Outcome`].
 
 use ballast_repo_client::path::Invalid;
 
@@ -8,10 +8,10 @@ use ballast_repo_client::path::Invalid;
 #[non_exhaustive]
 pub enum Error {
     /// Not YAML, or not of the shape of a Pod.
-    #[error("read the pod manifest: {0}")]
+    #[error("read the pod manifest (labels are text: quote true, false and numbers)")]
     Manifest(#[source] serde_yaml::Error),
     /// Not YAML, or no mapping of features to settings.
-    #[error("read the settings: {0}")]
+    #[error("read the settings (a mapping of features to their settings)")]
     Settings(#[source] serde_yaml::Error),
     /// Another kind of object.
     #[error("the manifest is a {kind}, not a Pod; give the manifest of the pod itself")]

@@ -13,7 +13,7 @@ mod ports;
 mod reload;
 mod settings;
 
-pub use derive::{BASE, Derived, codebase_name, derive};
+pub use derive::{BASE, Derived, Outcome, codebase_name, derive};
 pub use error::Error;
 pub use manifest::Manifest;
 pub use reload::needs_reload;

@@ -62,15 +62,20 @@ async fn publish(
         .await?
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     observe(config, pod, published.as_deref());
-    let Some(derived) = derive(pod, settings)? else {
-        return Ok(match published.is_some() && writer.delete(&name).await? {
-            true => format!("{name}: deleted, for no label asks for it any more"),
-            false => format!("{name}: nothing to publish, for no label asks for it"),
-        });
-    };
-    for warning in &derived.warnings {
+    let outcome = derive(pod, settings)?;
+    for warning in &outcome.warnings {
         tracing::warn!(codebase = name, "{warning}");
     }
+    let Some(derived) = outcome.codebase else {
+        let reason = match outcome.warnings.is_empty() {
+            true => "no label asks for it",
+            false => "nothing that its labels ask for can be done",
+        };
+        return Ok(match published.is_some() && writer.delete(&name).await? {
+            true => format!("{name}: deleted, for {reason}"),
+            false => format!("{name}: nothing to publish, for {reason}"),
+        });
+    };
     put(writer, &derived, published.as_deref()).await
 }
 

@@ -29,7 +29,7 @@ fn build(
         return None;
     };
     let ports = select(pod, warnings);
-    if ports.is_empty() {
+    if ports.is_empty() && !has_one_port(pod) {
         warnings.push("registry: no port to register; give the port label or a readiness probe with a port".to_owned());
     }
     settings.entry("type").or_insert_with(|| Value::from("eureka"));
@@ -47,6 +47,22 @@ fn build(
         }
     }
     Some(settings)
+}
+
+/// Without a label and a probe the scripts take the only port that the apps declare.
+fn has_one_port(pod: &PodDocument) -> bool {
+    let apps = pod
+        .spec
+        .containers
+        .iter()
+        .filter(|container| container.kind == Kind::App);
+    let mut numbers: Vec<u16> = apps
+        .flat_map(|app| &app.ports)
+        .map(|port| port.container_port)
+        .collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.len() == 1
 }
 
 fn service(pod: &PodDocument) -> Option<&str> {
