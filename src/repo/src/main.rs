@@ -2,7 +2,7 @@
 //! long polls, in-place publishes and deletions that Ballast agents follow. Not for: deriving Pods (`ballast-derive`; here is
 //! only the command that publishes one), running scripts. Exit codes: 0 done, 1 failed, 64 bad usage.
 //!
-//! Start reading at `model.rs`, then `resolve.rs`, `change.rs`, `repository.rs`, `api/`.
+//! Start reading at `model.rs`, then `resolve.rs`, `change/`, `repository.rs`, `api/`.
 
 #![forbid(unsafe_code)]
 

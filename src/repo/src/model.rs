@@ -1,5 +1,5 @@
 //! What the Repo knows: codebases, their files by reference, deleted names; and the one index of each. Pure, no I/O.
-//! Not for: changing it (`change.rs`), reading through bases (`resolve.rs`), contents (`store/`).
+//! Not for: changing it (`change/`), reading through bases (`resolve.rs`), contents (`store/`).
 //! Source: Repo protocol section 4.
 //!
 //! A codebase stores only what is its own. Two counters make that enough: `commits` counts commits of a codebase itself, so
