@@ -3,7 +3,7 @@
 
 use crate::event::{Event, HeadKind, MessageStart};
 use crate::js;
-use crate::pipeline::{Args, Build, Cx, Filter, Make, Out, Spec, Sub, Subs};
+use crate::pipeline::{Args, Build, Cx, Filter, Make, Out, Spec, Sub, Subs, Wake};
 use crate::session::{HttpOptions, Incoming, Server};
 use std::rc::Rc;
 
@@ -63,7 +63,7 @@ impl DemuxHttp {
 impl Filter for DemuxHttp {
     fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
         match event {
-            Event::Data(data) => self.server.push(cx, data),
+            Event::Data(data) => self.server.push(cx, data, out),
             Event::StreamEnd(reason) => self.server.push_end(reason, out),
             Event::MessageStart(_) | Event::MessageEnd(_) => return,
         }
@@ -73,6 +73,10 @@ impl Filter for DemuxHttp {
     fn output(&mut self, cx: &mut Cx<'_>, key: u64, event: Event, out: &mut Out<'_>) {
         self.server.respond(cx, key, event, out);
         self.pump(cx, out);
+    }
+
+    fn wake(&mut self, _cx: &mut Cx<'_>, _wake: Wake, out: &mut Out<'_>) {
+        self.server.leave(out);
     }
 
     fn reset(&mut self) {

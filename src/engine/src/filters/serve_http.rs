@@ -127,7 +127,7 @@ impl ServeHttp {
 impl Filter for ServeHttp {
     fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
         match event {
-            Event::Data(data) => self.server.push(cx, data),
+            Event::Data(data) => self.server.push(cx, data, out),
             Event::StreamEnd(reason) => self.server.push_end(reason, out),
             Event::MessageStart(_) | Event::MessageEnd(_) => return,
         }
@@ -140,7 +140,9 @@ impl Filter for ServeHttp {
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
-        let Wake::Settled(tag, settled) = wake else { return };
+        let Wake::Settled(tag, settled) = wake else {
+            return self.server.leave(out);
+        };
         let Some(key) = self.server.key_of(tag) else { return };
         match settled {
             Ok(value) => {

@@ -379,6 +379,12 @@ impl Sweep for Connection {
             StreamError::WriteTimeout
         } else if over(self.options.idle_timeout, read.max(write)) {
             StreamError::IdleTimeout
+        } else if self.realm.is_draining()
+            && self.writer.borrow().is_none()
+            && over(Some(limits::DRAIN_LINGER), read.max(write))
+        {
+            // All was said; clients with a pool of connections may look at this one much later.
+            return self.close();
         } else {
             return;
         };

@@ -54,6 +54,9 @@ pub(crate) struct Realm {
     superseded: Cell<bool>,
     waiting: Cell<usize>,
     closing: Cell<bool>,
+    draining: Cell<bool>,
+    /// Filters that may have nothing to do when the worker ends.
+    leavers: RefCell<Vec<Port>>,
     /// The turn for promise jobs that were too many for the one before.
     more_jobs: RefCell<Option<Task>>,
     store: Store,
@@ -133,6 +136,8 @@ impl Realm {
             superseded: Cell::new(false),
             waiting: Cell::new(0),
             closing: Cell::new(false),
+            draining: Cell::new(false),
+            leavers: RefCell::default(),
             more_jobs: RefCell::default(),
             store,
             js: context,
@@ -310,6 +315,33 @@ impl Realm {
     /// See [`Realm::supersede`].
     pub(crate) fn is_superseded(&self) -> bool {
         self.superseded.get()
+    }
+
+    /// The worker ends: who waits for a next request without one under way is to leave now.
+    pub(crate) fn drain(self: &Rc<Self>) {
+        self.retire();
+        self.draining.set(true);
+        let leavers = self.leavers.take();
+        self.turn(None, |_, work| {
+            work.extend(leavers.iter().filter_map(|port| port.waking(Wake::Gate)));
+        });
+    }
+
+    /// See [`Realm::drain`].
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Wakes the filter with `Wake::Gate` when the worker ends.
+    pub(crate) fn wake_at_drain(&self, port: Port) {
+        let mut leavers = self.leavers.borrow_mut();
+        // Those that have gone are let go of before the list grows: it stays within twice its living ones.
+        if leavers.len() == leavers.capacity() {
+            leavers.retain(|port| port.waking(Wake::Gate).is_some());
+            let living = leavers.len();
+            leavers.reserve(living.max(16));
+        }
+        leavers.push(port);
     }
 
     /// Counts something that keeps a worker without listeners alive (a pending `Timeout`); uncount with -1.

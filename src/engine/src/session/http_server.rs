@@ -58,6 +58,8 @@ pub(crate) struct Server {
     /// Keeps the peer from sending more requests.
     tap: Option<Closed>,
     ended: bool,
+    /// The worker tells when it ends.
+    told_of_drain: bool,
 }
 
 impl Server {
@@ -76,6 +78,7 @@ impl Server {
             requests: 0,
             tap: None,
             ended: false,
+            told_of_drain: false,
         }
     }
 
@@ -92,10 +95,15 @@ impl Server {
         self.requests = 0;
         self.tap = None;
         self.ended = false;
+        self.told_of_drain = false;
     }
 
     /// Takes received bytes; then ask `next` until there is nothing.
-    pub(crate) fn push(&mut self, cx: &Cx<'_>, data: Data) {
+    pub(crate) fn push(&mut self, cx: &Cx<'_>, data: Data, out: &Out<'_>) {
+        if !self.told_of_drain {
+            self.told_of_drain = true;
+            cx.realm.wake_at_drain(out.port());
+        }
         if self.ended || self.reading == Reading::Stopped {
             return;
         }
@@ -115,6 +123,14 @@ impl Server {
             self.end = Some(reason);
         } else {
             self.close(reason, out);
+        }
+    }
+
+    /// The worker ends: closes a connection that has no request under way. Others close with their last response.
+    pub(crate) fn leave(&mut self, out: &mut Out<'_>) {
+        let is_idle = self.slots.is_empty() && self.input.is_empty() && self.decoder.is_idle();
+        if is_idle && self.reading == Reading::Requests {
+            self.close(Reason::Clean, out);
         }
     }
 

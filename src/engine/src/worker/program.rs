@@ -15,7 +15,7 @@ use crate::value::Saved;
 use bytes::Bytes;
 use rquickjs::Ctx;
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -88,6 +88,8 @@ pub(super) struct Slot {
     notices: mpsc::Sender<(usize, Notice)>,
     listeners: HashMap<Address, Listener>,
     running: Option<Running>,
+    /// Versions before it that still have connections.
+    superseded: Vec<Weak<Realm>>,
     draining: Option<Task>,
 }
 
@@ -105,6 +107,7 @@ impl Slot {
             notices,
             listeners: HashMap::new(),
             running: None,
+            superseded: Vec::new(),
             draining: None,
         }
     }
@@ -209,7 +212,10 @@ impl Slot {
     /// Stops tasks, watches and timers of what runs; its connections go on until they end by themselves.
     fn retire(&mut self) {
         let Some(running) = self.running.take() else { return };
-        running.program.realm.supersede();
+        let realm = &running.program.realm;
+        realm.supersede();
+        self.superseded.retain(|realm| realm.strong_count() > 0);
+        self.superseded.push(Rc::downgrade(realm));
         drop(running.timers);
         running.tasks.iter().for_each(|(_, runner)| runner.stop());
         running.watches.iter().for_each(|(_, runner)| runner.stop());
@@ -244,7 +250,10 @@ impl Slot {
             send(reply);
             return;
         };
-        running.program.realm.retire();
+        for realm in self.superseded.iter().filter_map(Weak::upgrade) {
+            realm.drain();
+        }
+        running.program.realm.drain();
         running.timers.clear();
         running
             .tasks

@@ -189,3 +189,42 @@ async fn an_exit_while_loading_ends_the_process() {
         assert!(matches!(result, Err(Error::Exited(4))), "{name}: {result:?}");
     }
 }
+
+/// A drain does not wait for connections that wait for a next request: it ends them, those of an old version too, and
+/// does not wait for peers that keep their side open. Source: style "stop accept, end idle, deadline, exit".
+#[tokio::test(flavor = "current_thread")]
+async fn a_drain_ends_idle_connections() {
+    for (name, filter) in [
+        ("serveHTTP", "serveHTTP(new Message('ok'))"),
+        ("demuxHTTP", "demuxHTTP().to($ => $.replaceMessage(new Message('ok')))"),
+    ] {
+        let port = free_port();
+        let files = || {
+            codebase(
+                "1",
+                &[("/main.js", format!("pipy().listen('127.0.0.1:{port}').{filter}"))],
+            )
+        };
+        let mut engine = Engine::start(files(), Options::default()).await.expect(name);
+        let mut old = TcpStream::connect(("127.0.0.1", port)).await.expect(name);
+        ask(&mut old).await;
+        engine.reload(files()).await.expect(name);
+        let mut new = TcpStream::connect(("127.0.0.1", port)).await.expect(name);
+        ask(&mut new).await;
+        tokio::time::timeout(testing::DEADLINE, engine.drain())
+            .await
+            .unwrap_or_else(|_| panic!("{name}: the drain does not end"));
+        for stream in [&mut old, &mut new] {
+            assert_eq!(stream.read(&mut [0; 1]).await.ok(), Some(0), "{name}");
+        }
+    }
+}
+
+/// One request on a connection that stays open.
+async fn ask(stream: &mut TcpStream) {
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("write");
+    let mut got = Vec::new();
+    while !got.ends_with(b"\r\n\r\nok") {
+        assert_ne!(stream.read_buf(&mut got).await.expect("read"), 0);
+    }
+}
