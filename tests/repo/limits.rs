@@ -2,9 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::Duration;
 
+use ballast_tests::http::Request;
 use ballast_tests::repo::Repo;
+use ballast_tests::{Process, bin, wait_for};
+
+const DEADLINE: Duration = Duration::from_secs(15);
 
 const MIB: usize = 1 << 20;
 
@@ -79,4 +84,50 @@ fn heads_and_broken_clients() {
             .unwrap();
     }
     assert_eq!(repo.get("/repo/base/").status, 200, "vanished waiters harm nobody");
+}
+
+/// Starts a Repo with limits of open files, opens `polls` long polls, and gives both.
+fn with_open_files(limits: &str, polls: usize) -> (Process, String, Vec<TcpStream>) {
+    let script = format!("ulimit {limits}; exec \"$0\" --dev --listen 127.0.0.1:0");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).arg(bin("ballast-repo"));
+    let mut process = Process::spawn("ballast-repo", &mut command).unwrap();
+    process.wait_output(DEADLINE, "listening on http://");
+    let output = process.output();
+    let url = output
+        .lines()
+        .find_map(|line| line.strip_prefix("listening on "))
+        .unwrap();
+    let polls = (0..polls).map(|_| {
+        let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+        stream
+            .write_all(b"HEAD /repo/none/ HTTP/1.1\r\nhost: x\r\nprefer: wait=300\r\n\r\n")
+            .unwrap();
+        stream
+    });
+    let polls = polls.collect();
+    (process, url.to_owned(), polls)
+}
+
+/// Each Pod of a cluster holds a connection, so the soft limit of open files (usually 1024) is not the Repo's.
+#[test]
+fn the_soft_limit_of_open_files_is_raised() {
+    let (_repo, url, _polls) = with_open_files("-Sn 64", 150);
+    let answer = Request::new("GET", &format!("{url}/repo/base/")).send().unwrap();
+    assert_eq!(answer.status, 200);
+}
+
+#[test]
+fn at_the_hard_limit_it_says_so_once_and_recovers() {
+    let (mut repo, url, polls) = with_open_files("-n 64", 100);
+    let words = "can't accept connections";
+    repo.wait_output(DEADLINE, words);
+    let request = Request::new("GET", &format!("{url}/repo/base/")).timeout(Duration::from_secs(1));
+    assert!(request.send().is_err(), "no file is left for it");
+    assert_eq!(repo.output().matches(words).count(), 1, "{}", repo.output());
+    drop(polls);
+    wait_for(DEADLINE, "it serves again", || {
+        let request = Request::new("GET", &format!("{url}/repo/base/"));
+        request.send().is_ok_and(|answer| answer.status == 200)
+    });
 }

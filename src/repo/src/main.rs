@@ -90,6 +90,7 @@ fn hash(bytes: &[u8]) -> String {
 }
 
 async fn run(config: Serve) -> anyhow::Result<()> {
+    raise_open_files();
     let store: Arc<dyn Store> = match &config.data {
         Some(folder) => Arc::new(Disk::open(folder)?),
         None => {
@@ -128,6 +129,17 @@ async fn run(config: Serve) -> anyhow::Result<()> {
         _ = int.recv() => tracing::warn!("second signal: stopping at once"),
     }
     Ok(())
+}
+
+/// Each waiting agent is an open file. The usual soft limit is 1024, for the sake of programs that use select(2) only.
+fn raise_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard));
+    match raised {
+        Ok(limit) => tracing::debug!(limit, "open files"),
+        Err(error) => tracing::warn!(%error, "can't raise the limit of open files"),
+    }
 }
 
 fn runtime(is_server: bool) -> anyhow::Result<tokio::runtime::Runtime> {

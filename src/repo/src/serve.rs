@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use crate::api::Peer;
 
@@ -25,6 +25,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause after a failed accept (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Pause between two words about it.
+const COMPLAINT_PAUSE: Duration = Duration::from_secs(60);
 /// Time for open requests to end at shutdown.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -32,6 +34,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut stopped = stop.clone();
+    let mut complained: Option<Instant> = None;
     loop {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
             return;
@@ -49,7 +52,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: watch::Re
                 });
             }
             Err(e) => {
-                tracing::warn!(error = %e, "can't accept a connection; is the limit of open files too low?");
+                if complained.is_none_or(|at| at.elapsed() >= COMPLAINT_PAUSE) {
+                    complained = Some(Instant::now());
+                    tracing::warn!(error = %e, "can't accept connections; is the limit of open files too low?");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
