@@ -91,22 +91,22 @@ fn with_open_files(limits: &str, polls: usize) -> (Process, String, Vec<TcpStrea
     let script = format!("ulimit {limits}; exec \"$0\" --dev --listen 127.0.0.1:0");
     let mut command = Command::new("sh");
     command.args(["-c", &script]).arg(bin("ballast-repo"));
-    let mut process = Process::spawn("ballast-repo", &mut command).unwrap();
+    let mut process = Process::spawn("ballast-repo", &mut command).expect("it starts");
     process.wait_output(DEADLINE, "listening on http://");
     let output = process.output();
-    let url = output
+    let address = output
         .lines()
-        .find_map(|line| line.strip_prefix("listening on "))
-        .unwrap();
+        .find_map(|line| line.strip_prefix("listening on http://"))
+        .expect("just seen");
     let polls = (0..polls).map(|_| {
-        let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+        let mut stream = TcpStream::connect(address).expect("the kernel takes it in");
         stream
             .write_all(b"HEAD /repo/none/ HTTP/1.1\r\nhost: x\r\nprefer: wait=300\r\n\r\n")
-            .unwrap();
+            .expect("it is open");
         stream
     });
     let polls = polls.collect();
-    (process, url.to_owned(), polls)
+    (process, format!("http://{address}"), polls)
 }
 
 /// Each Pod of a cluster holds a connection, so the soft limit of open files (usually 1024) is not the Repo's.
