@@ -114,6 +114,13 @@ impl Instance {
         !closed.replace(closed.get() || matches!(event, Event::StreamEnd(_)))
     }
 
+    /// Nothing enters its first filter any more.
+    pub(super) fn close_input(&self) {
+        if let Some(first) = self.closed.first().filter(|_| self.len > 0) {
+            first.set(true);
+        }
+    }
+
     /// True once it has been told to end.
     pub(crate) fn is_ended(&self) -> bool {
         self.state.get() == State::Ended

@@ -437,7 +437,8 @@ fn start(cx: &mut Cx<'_>, instance: &Rc<Instance>, args: Args, work: &mut Vec<Wo
             instance.len,
             crate::event::StreamError::RuntimeError.into(),
         ));
-        instance.state.set(State::Running);
+        // Nothing may enter it: that would go on nesting.
+        instance.close_input();
         return;
     }
     let on_start = instance.layout.on_start.borrow().clone();

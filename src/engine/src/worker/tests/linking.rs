@@ -1,6 +1,6 @@
 //! link, branch, use, chain: pipyjs/model.md 1.5.2, filters.md section 4.
 
-use crate::worker::testing::{check, check_refused};
+use crate::worker::testing::{check, check_refused, exchange, serve};
 
 const L: &str = "listen('127.0.0.1:PORT')";
 
@@ -247,4 +247,21 @@ async fn refuses_what_cannot_be_linked() {
         let files = [("/main.js", &*script(text)), ("/e.js", "pipy().pipeline('other')")];
         check_refused(name, &files, message).await;
     }
+}
+
+/// Pipelines that link one another end at `limits::PIPELINE_DEPTH`, and with them the stream.
+#[tokio::test(flavor = "current_thread")]
+async fn endless_nesting_ends_at_the_bound() {
+    let served = serve(
+        "((seen = { events: 0 }) => pipy()
+            .listen(PORT).branch(
+                () => seen.events === 0, $ => $.link('a'),
+                $ => $.replaceData(() => new Data(seen.events < 1000 ? 'few' : 'many')))
+            .pipeline('a').handleData(() => void seen.events++).link('b')
+            .pipeline('b').link('a')
+        )()",
+    )
+    .await;
+    assert_eq!(exchange(served.port, b"x").await, b"");
+    assert_eq!(exchange(served.port, b"x").await, b"few");
 }
