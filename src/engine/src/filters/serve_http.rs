@@ -39,7 +39,7 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
             handler: handler.clone(),
             sub: sub.clone(),
             server: Server::new(options.clone()),
-            request: MessageBuilder::new(limits::HELD_BYTES),
+            request: MessageBuilder::default(),
             tunnel: None,
         })
     }))
@@ -76,7 +76,13 @@ impl ServeHttp {
                     let start = MessageStart::new(HeadKind::Request(head));
                     self.request.push(&Event::MessageStart(start));
                 }
-                Incoming::Body(_, data) => drop(self.request.push(&Event::Data(data))),
+                Incoming::Body(key, data) => {
+                    self.request.push(&Event::Data(data));
+                    if self.request.held_bytes() > limits::HELD_BYTES {
+                        self.request.reset();
+                        self.server.refuse(cx, key, 413, out);
+                    }
+                }
                 Incoming::End(key, end) => {
                     if let Some(message) = self.request.push(&Event::MessageEnd(end)) {
                         self.serve(cx, key, message, out);

@@ -3,7 +3,7 @@
 //! Source: pipyjs/globals.md section 8.
 
 use crate::data::Data;
-use crate::event::{Event, Head, HeadKind, MessageStart};
+use crate::event::{Event, Head, HeadKind, MessageStart, Reason, StreamError};
 use crate::filters::FILTERS;
 use crate::js::{self, Deferred, throw_error, throw_type};
 use crate::limits;
@@ -74,7 +74,7 @@ impl Agent {
         let realm = realm(&ctx);
         let context = realm.scope.context(None);
         let exchange = Rc::new(Exchange {
-            builder: RefCell::new(MessageBuilder::new(limits::HELD_BYTES)),
+            builder: RefCell::new(MessageBuilder::default()),
             deferred: RefCell::new(Some(deferred)),
             child: RefCell::new(None),
         });
@@ -197,6 +197,8 @@ impl Sink for Exchange {
             Some(_) => None,
             None => self.builder.borrow_mut().push(&event),
         };
+        let is_too_long = self.builder.borrow().held_bytes() > limits::HELD_BYTES;
+        let reason = reason.or(is_too_long.then_some(Reason::Named(StreamError::BufferOverflow)));
         let result = match (complete, reason) {
             (Some(message), _) if is_interim(&message) => return,
             // Decoded messages have a tail; those that muxHTTP makes of errors have none.

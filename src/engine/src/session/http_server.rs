@@ -312,6 +312,18 @@ impl Server {
         }
     }
 
+    /// Answers request `key`, whose body is still coming, with this status; it is the last one of the connection.
+    pub(crate) fn refuse(&mut self, cx: &mut Cx<'_>, key: u64, status: u16, out: &mut Out<'_>) {
+        self.open = None;
+        self.reading = Reading::Stopped;
+        self.closing = true;
+        self.input.clear();
+        if let Some(slot) = self.slot(key) {
+            slot.writer.is_last = true;
+        }
+        self.answer(cx, key, http_error::response(status, ""), out);
+    }
+
     /// Sends what the order of the responses allows; the end when there is nothing more to come.
     fn settle(&mut self, out: &mut Out<'_>) {
         while let Some(slot) = self.slots.front_mut() {

@@ -1,5 +1,6 @@
 //! `demuxHTTP` and `serveHTTP` against raw sockets: the table of pipyjs/http.md section 8 and its sections 2 to 4.
 
+use crate::limits;
 use crate::worker::testing::{DEADLINE, codebase, exchange, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -366,4 +367,18 @@ async fn more_pipelined_requests_than_are_worked_on_at_once() {
     }
     let got = exchange(served.port, input.as_bytes()).await;
     assert_eq!(String::from_utf8_lossy(&got), output);
+}
+
+/// A body beyond what may be held is refused, not handed to the script cut short. Source: limits.rs `HELD_BYTES`.
+#[tokio::test(flavor = "current_thread")]
+async fn a_body_too_large_to_hold_is_refused() {
+    let served = serve("pipy().listen(PORT).serveHTTP(req => new Message('' + req.body.size))").await;
+    let size = limits::HELD_BYTES + 1;
+    let mut request = format!("POST / HTTP/1.1\r\ncontent-length: {size}\r\n\r\n").into_bytes();
+    request.resize(request.len() + size, b'x');
+    let got = exchange(served.port, &request).await;
+    assert_eq!(
+        String::from_utf8_lossy(&got),
+        "HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
 }
