@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ballast_tests::http::Request;
 use ballast_tests::repo::Repo;
-use ballast_tests::{Process, bin, wait_for};
+use ballast_tests::{Process, bin, poll, wait_for};
 
 const DEADLINE: Duration = Duration::from_secs(15);
 
@@ -130,4 +130,32 @@ fn at_the_hard_limit_it_says_so_once_and_recovers() {
         let request = Request::new("GET", &format!("{url}/repo/base/"));
         request.send().is_ok_and(|answer| answer.status == 200)
     });
+}
+
+/// A client that asks and does not read holds its answer in the Repo's memory, so large answers wait for room.
+#[test]
+fn large_answers_are_few_at_a_time() {
+    let repo = Repo::dev();
+    repo.done(&[("POST /api/v1/repo/a", "")]);
+    for n in 0..4 {
+        repo.done(&[(&format!("POST /api/v1/repo-files/a/f{n}"), &"x".repeat(8 * MIB))]);
+    }
+    repo.done(&[("PATCH /api/v1/repo/a", r#"{"version":"1"}"#)]);
+    let ask = |_| {
+        let mut stream = TcpStream::connect(repo.url.strip_prefix("http://").unwrap()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        stream
+            .write_all(b"GET /repo/a/ HTTP/1.1\r\nhost: x\r\naccept: application/x-tar\r\n\r\n")
+            .unwrap();
+        stream
+    };
+    let clients: Vec<TcpStream> = (0..12).map(ask).collect();
+    let answered = || clients.iter().filter(|client| client.peek(&mut [0]).is_ok()).count();
+    // Each has 32 MiB; there is room for twice 64 MiB and a little.
+    wait_for(DEADLINE, "the first four", || answered() >= 4);
+    let more = poll(Duration::from_secs(1), || (answered() > 4).then(answered));
+    assert_eq!(more, None, "answers in memory");
+    assert_eq!(repo.get("/repo/base/lib.js").status, 200, "small ones do not wait");
+    drop(clients);
+    assert_eq!(repo.get("/repo/a/f0").body.len(), 8 * MIB, "there is room again");
 }

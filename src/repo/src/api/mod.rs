@@ -5,6 +5,7 @@ mod auth;
 mod long_poll;
 mod repo;
 mod repo_files;
+mod room;
 mod worker;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub(crate) struct App {
     pub(crate) writers: Writers,
     uploads: Semaphore,
     reports: Semaphore,
+    room: room::Room,
 }
 
 /// The address of the client.
@@ -48,6 +50,7 @@ impl App {
             writers,
             uploads: Semaphore::new(MAX_BODIES),
             reports: Semaphore::new(MAX_BODIES),
+            room: room::Room::default(),
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
     };
     let method = request.method().clone();
     if is_read(&method) {
-        return get(&app, &path);
+        return get(&app, &path).await;
     }
     if let Some(answer) = refuse_writer(&app, request.headers()) {
         return answer;
@@ -39,7 +39,7 @@ pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
     }
 }
 
-fn get(app: &App, path: &str) -> Response {
+async fn get(app: &App, path: &str) -> Response {
     if matches!(path, "" | "/") {
         let lines: String = app.repository.state().names().map(|name| format!("{name}\n")).collect();
         return text(StatusCode::OK, lines);
@@ -49,7 +49,7 @@ fn get(app: &App, path: &str) -> Response {
     };
     let description = describe(&app.repository.state(), &name);
     let Some(mut fields) = description else {
-        return repo_files::read(app, path);
+        return repo_files::read(app, path).await;
     };
     fields.insert("instances".to_owned(), Value::Object(app.repository.instances(&name)));
     with(

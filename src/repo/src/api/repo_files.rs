@@ -13,8 +13,8 @@ use super::auth::refuse_writer;
 use super::worker::ETAGS;
 use super::{App, body, failed, is_read, method_not_allowed, outcome, path_below, refused, text, with};
 use crate::change::{Change, Content, pod_uid};
-use crate::error::Refused;
-use crate::resolve;
+use crate::error::{Error, Refused};
+use crate::{model, resolve};
 
 pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
     let Some(path) = path_below(&request, "/api/v1/repo-files") else {
@@ -22,7 +22,7 @@ pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
     };
     let method = request.method().clone();
     if is_read(&method) {
-        return read(&app, &path);
+        return read(&app, &path).await;
     }
     if let Some(answer) = refuse_writer(&app, request.headers()) {
         return answer;
@@ -45,16 +45,20 @@ pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
 }
 
 /// The newest content: edited, else committed, else inherited.
-pub(super) fn read(app: &App, path: &str) -> Response {
+pub(super) async fn read(app: &App, path: &str) -> Response {
     let Ok(path) = file_path(path) else {
         return refused(Refused::NotFound);
     };
-    let found = app.repository.content(|state| {
+    let find = |state: &model::State| {
         let (name, file) = resolve::split(state, &path)?;
         Some((resolve::newest(&resolve::chain(state, name), file)?.clone(), ()))
-    });
-    match found {
-        Ok(Some((bytes, file, ()))) => with(text(StatusCode::OK, bytes), header::ETAG, &file.hash),
+    };
+    let bytes = find(&app.repository.state()).map(|(file, ())| file.bytes);
+    let Some(room) = app.room.take(bytes.unwrap_or(0)).await else {
+        return failed(&Error::Busy);
+    };
+    match app.repository.content(find) {
+        Ok(Some((bytes, file, ()))) => with(text(StatusCode::OK, room.hold(bytes)), header::ETAG, &file.hash),
         Ok(None) => text(StatusCode::NOT_FOUND, "Not found"),
         Err(error) => failed(&error),
     }

@@ -87,7 +87,7 @@ async fn read(app: Arc<App>, path: &str, request: Request) -> Response {
             Target::Gone => gone(),
             Target::Conflict => conflict(),
             Target::Missing => missing(),
-            Target::File(name, file) => return content(&app, &name, &file, headers),
+            Target::File(name, file) => return content(&app, &name, &file, headers).await,
             Target::Etags(name, folder) => return etags(&app, &name, &folder),
             Target::Names(prefix) => return names(&app, &prefix),
         };
@@ -175,10 +175,16 @@ async fn root(app: &Arc<App>, name: String, served: Served, headers: &HeaderMap)
     if !wants_tar || !served.files.contains_key(&served.main) {
         return versioned(text(StatusCode::OK, resolve::list(&served)), &served);
     }
+    let Some(room) = app.room.take(tar_bytes(&served)).await else {
+        return failed(&Error::Busy);
+    };
     let app = Arc::clone(app);
     let packed = tokio::task::spawn_blocking(move || pack(&app, &name, served)).await;
     match packed.unwrap_or(Err(Error::Closed)) {
-        Ok(Some((tar, served))) => versioned(with(text(StatusCode::OK, tar), header::CONTENT_TYPE, TAR_TYPE), &served),
+        Ok(Some((tar, served))) => versioned(
+            with(text(StatusCode::OK, room.hold(tar)), header::CONTENT_TYPE, TAR_TYPE),
+            &served,
+        ),
         Ok(None) => missing(),
         Err(error) => failed(&error),
     }
@@ -199,8 +205,7 @@ fn pack(app: &App, name: &str, served: Served) -> Result<Option<(Bytes, Served)>
 
 fn tar(app: &App, served: &Served) -> Result<Option<Bytes>, Error> {
     let wrong = |e: std::io::Error| Error::Data(format!("pack a tar: {e}"));
-    let size: usize = served.files.values().map(|file| file.bytes + 1024).sum();
-    let mut builder = tar::Builder::new(Vec::with_capacity(size + 1024));
+    let mut builder = tar::Builder::new(Vec::with_capacity(tar_bytes(served)));
     let main = served.files.get_key_value(&served.main);
     let others = served.files.iter().filter(|(path, _)| **path != served.main);
     for (path, file) in main.into_iter().chain(others) {
@@ -217,7 +222,16 @@ fn tar(app: &App, served: &Served) -> Result<Option<Bytes>, Error> {
     Ok(Some(builder.into_inner().map_err(wrong)?.into()))
 }
 
-fn content(app: &App, name: &str, path: &str, headers: &HeaderMap) -> Response {
+/// With a header and padding for each file.
+fn tar_bytes(served: &Served) -> usize {
+    served.files.values().map(|file| file.bytes + 1024).sum::<usize>() + 1024
+}
+
+async fn content(app: &App, name: &str, path: &str, headers: &HeaderMap) -> Response {
+    let bytes = resolve::committed(&resolve::chain(&*app.repository.state(), name), path).map(|file| file.bytes);
+    let Some(room) = app.room.take(bytes.unwrap_or(0)).await else {
+        return failed(&Error::Busy);
+    };
     let found = app.repository.content(|state| {
         let chain = resolve::chain(state, name);
         let own = chain.first().filter(|own| resolve::is_served(state, own))?;
@@ -229,7 +243,7 @@ fn content(app: &App, name: &str, path: &str, headers: &HeaderMap) -> Response {
             let is_known = Conditions::of(headers).holds(&file.hash, 0);
             let answer = match is_known {
                 true => text(StatusCode::NOT_MODIFIED, Body::empty()),
-                false => text(StatusCode::OK, bytes),
+                false => text(StatusCode::OK, room.hold(bytes)),
             };
             with(answer, header::ETAG, &file.hash)
         }
