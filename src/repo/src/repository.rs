@@ -163,7 +163,11 @@ impl Writer {
                     self.unreferred = unreferred;
                     self.make_current(batch);
                 }
-                Err(e) => tracing::error!(error = %e, "a change could not be kept; it is refused"),
+                Err(e) => {
+                    // What failed may be on the disk all the same, so its numbers are not given out again.
+                    self.state.write().unwrap_or_else(PoisonError::into_inner).sequence = batch.sequence;
+                    tracing::error!(error = %e, "a change could not be kept; it is refused");
+                }
             }
             kept
         };
@@ -224,5 +228,67 @@ fn size(change: &Change) -> usize {
     match change {
         Change::Upload { content, .. } => content.bytes.len(),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::Content;
+    use crate::store::Memory;
+
+    /// Keeps the third batch and says that it failed, as a disk may when its last fsync fails.
+    #[derive(Default)]
+    struct Shaky {
+        memory: Memory,
+        added: Mutex<Vec<Vec<u64>>>,
+    }
+
+    impl Store for Shaky {
+        fn load(&self) -> Result<State, Error> {
+            self.memory.load()
+        }
+
+        fn read(&self, blob: u64) -> Result<Option<Bytes>, Error> {
+            self.memory.read(blob)
+        }
+
+        fn apply(&self, batch: &Batch) -> Result<(), Error> {
+            self.memory.apply(batch)?;
+            let mut added = self.added.lock().unwrap();
+            added.push(batch.added.iter().map(|(blob, _)| *blob).collect());
+            if added.len() == 3 { Err(Error::Busy) } else { Ok(()) }
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_number_that_may_be_on_the_disk_is_not_given_out_again() {
+        let store = Arc::new(Shaky::default());
+        let repository = Repository::open(Arc::clone(&store) as Arc<dyn Store>).unwrap();
+        let create = |name: &str| Change::Create {
+            name: name.to_owned(),
+            base: None,
+            version: "0".to_owned(),
+            main: None,
+        };
+        let upload = |name: &str| Change::Upload {
+            name: name.to_owned(),
+            path: "/x".to_owned(),
+            content: Content {
+                bytes: Bytes::copy_from_slice(name.as_bytes()),
+                hash: crate::hash(name.as_bytes()),
+                uid: None,
+            },
+        };
+        for change in [create("/a"), create("/b")] {
+            repository.change(change).await.unwrap().unwrap();
+        }
+        assert!(repository.change(upload("/a")).await.is_err());
+        repository.change(upload("/b")).await.unwrap().unwrap();
+        let added = store.added.lock().unwrap();
+        let [_, _, failed, next] = added.as_slice() else {
+            panic!("{added:?}")
+        };
+        assert!(next > failed, "{added:?}");
     }
 }

@@ -19,6 +19,7 @@ pub(crate) trait Store: Send + Sync {
     fn load(&self) -> Result<State, Error>;
     /// One content; `None`: there is none.
     fn read(&self, blob: u64) -> Result<Option<Bytes>, Error>;
-    /// Takes a batch. When this returns Ok, the batch survives a kill; when it returns Err, nothing of it is there.
+    /// Takes a batch. When this returns Ok, the batch survives a kill. When it returns Err, nothing of it is to be relied on;
+    /// where the disk failed at its very end, a later load may find it.
     fn apply(&self, batch: &Batch) -> Result<(), Error>;
 }
