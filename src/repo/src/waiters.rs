@@ -99,6 +99,15 @@ mod tests {
     }
 
     #[test]
+    fn past_the_limit_nobody_waits_until_somebody_leaves() {
+        let waiters = Waiters::default();
+        let mut all: Vec<_> = (0..MAX_WAITERS).map(|_| waiters.register("/a").unwrap()).collect();
+        assert!(waiters.register("/b").is_none());
+        drop(all.pop());
+        assert!(waiters.register("/b").is_some());
+    }
+
+    #[test]
     fn a_closed_repo_lets_nobody_wait() {
         let waiters = Waiters::default();
         waiters.close();
