@@ -25,7 +25,7 @@ fn pods_register_follow_their_probe_and_leave_in_time() {
     let (status, output) = run("demo", demo().arg("--json").arg(&json), DEADLINE).unwrap();
     assert!(status.success(), "{status}\n{output}");
     let proof: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
-    // Longest time in seconds. Probes: every second, one success, two failures; reaction one second; drain five.
+    // Longest time in seconds. Probes: every second, one success, two failures; reaction one second; drain two.
     for (key, times, bound) in [
         ("registered", 2, 1.0 + 1.0),
         ("listed", 1, 60.0),
@@ -37,8 +37,8 @@ fn pods_register_follow_their_probe_and_leave_in_time() {
         ("restarted", 1, 1.0),
         ("still-up", 1, 5.0 + 1.0),
         ("out-of-service", 1, 1.0),
-        ("gone", 1, 1.0 + 5.0),
-        ("stopped", 1, 1.0 + 5.0),
+        ("gone", 1, 1.0 + 2.0),
+        ("stopped", 1, 1.0 + 2.0),
     ] {
         let lines: Vec<&Value> = proof["proofs"]
             .as_array()

@@ -7,7 +7,9 @@
   action = probe => probe && (probe.httpGet || probe.tcpSocket || probe.grpc),
 
   apps = pod => pod.spec.containers.filter(container => container.kind !== 'sidecar'),
-  declared = container => (container.ports || []).map(port => port.containerPort),
+  declared = container => (container.ports || [])
+    .filter(port => (port.protocol || 'TCP') === 'TCP')
+    .map(port => port.containerPort),
 
   // A port's name in a probe means a port of the probe's own container.
   probes = pod => apps(pod).filter(container => action(container.readinessProbe)).map(

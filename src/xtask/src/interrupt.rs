@@ -42,6 +42,12 @@ pub(crate) fn work_folder() -> TempDir {
     folder
 }
 
+/// Registers a file to be removed when the step ends.
+pub(crate) fn remove_file(path: &Path) {
+    let mut leftovers = LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner);
+    leftovers.push(path.to_owned());
+}
+
 /// Registers a cgroup (`/name`) to be removed in every hierarchy when the step ends.
 pub(crate) fn remove_cgroup(name: &str) {
     let name = name.trim_start_matches('/');
@@ -64,8 +70,10 @@ pub(crate) fn sweep() {
     for path in LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
         if path.starts_with(CGROUPS) {
             remove_cgroup_tree(&path);
-        } else {
+        } else if path.is_dir() {
             let _gone_already = std::fs::remove_dir_all(&path);
+        } else {
+            let _gone_already = std::fs::remove_file(&path);
         }
     }
 }

@@ -202,6 +202,8 @@ impl NoServices {
         use std::os::unix::fs::PermissionsExt;
         let made = !Path::new(POLICY).exists();
         if made {
+            // A drop does not run when Ctrl-C ends the process.
+            crate::interrupt::remove_file(Path::new(POLICY));
             std::fs::write(POLICY, "#!/bin/sh\nexit 101\n").with_context(|| format!("write {POLICY}"))?;
             std::fs::set_permissions(POLICY, std::fs::Permissions::from_mode(0o755))?;
         }

@@ -20,8 +20,8 @@ const REACTION: f64 = 1.0;
 const PERIOD: f64 = 1.0;
 /// `failureThreshold` of both.
 const FAILURES: f64 = 2.0;
-/// `BALLAST_DRAIN`: how long an instance stays OUT_OF_SERVICE before it is deregistered.
-const DRAIN: f64 = 5.0;
+/// `drainSeconds` of the scripts (scripts/base/config.js): how long an instance stays OUT_OF_SERVICE before it leaves.
+const DRAIN: f64 = 2.0;
 /// `heartbeatSeconds` of settings.yaml.
 const HEARTBEAT: f64 = 5.0;
 /// How often the Spring Cloud client fetches the registry, and the time its call takes.
