@@ -49,7 +49,7 @@ pub(crate) const PIPELINED_REQUESTS: usize = 64;
 pub(crate) const DEMUX_SILENT: usize = 1024;
 /// How long a `mux` keeps a session that no stream uses (`maxIdle`), seconds.
 pub(crate) const SESSION_IDLE_SECONDS: f64 = 60.0;
-/// How long a worker that ends waits for the peer's end of a connection whose own end was sent.
+/// How long a worker that ends waits for the peer of a connection whose own end was sent, or on which nothing was said.
 pub(crate) const DRAIN_LINGER: Duration = Duration::from_secs(1);
 /// Addresses taken from one DNS answer.
 pub(crate) const DNS_ADDRESSES: usize = 16;

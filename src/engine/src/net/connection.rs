@@ -52,6 +52,8 @@ pub(crate) struct Connection {
     /// Nothing can be sent any more; what was received is still read.
     unwritable: Cell<bool>,
     flushing: Cell<bool>,
+    /// Bytes have moved, either way.
+    used: Cell<bool>,
     last_read: Cell<Instant>,
     last_write: Cell<Instant>,
     reading: RefCell<Option<Task>>,
@@ -100,6 +102,7 @@ impl Connection {
             read_ended: Cell::new(false),
             unwritable: Cell::new(false),
             flushing: Cell::new(false),
+            used: Cell::new(false),
             last_read: Cell::new(now),
             last_write: Cell::new(now),
             reading: RefCell::default(),
@@ -154,6 +157,7 @@ impl Connection {
         if data.is_empty() || self.finish.get() != Finish::No || self.closed.get() || self.unwritable.get() {
             return;
         }
+        self.used.set(true);
         if self.pending.borrow().is_empty() {
             self.last_write.set(Instant::now());
         }
@@ -380,10 +384,10 @@ impl Sweep for Connection {
         } else if over(self.options.idle_timeout, read.max(write)) {
             StreamError::IdleTimeout
         } else if self.realm.is_draining()
-            && self.writer.borrow().is_none()
+            && (self.writer.borrow().is_none() || !self.used.get())
             && over(Some(limits::DRAIN_LINGER), read.max(write))
         {
-            // All was said; clients with a pool of connections may look at this one much later.
+            // All was said, or nothing yet; clients with a pool of connections may look at this one much later.
             return self.close();
         } else {
             return;
@@ -428,6 +432,7 @@ impl Connection {
         let end = match got {
             Ok(bytes) if !bytes.is_empty() => {
                 self.received().add(bytes.len() as u64);
+                self.used.set(true);
                 self.last_read.set(Instant::now());
                 self.input(Event::Data(bytes.into()));
                 return true;

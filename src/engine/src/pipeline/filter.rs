@@ -36,7 +36,8 @@ pub(crate) enum Wake {
     Timer,
     /// A promise was resolved (Ok) or rejected (Err).
     Settled(u32, Result<crate::value::Saved, crate::value::Saved>),
-    /// The end of a turn, for filters that asked to look again (`wait`).
+    /// Time to look again: the end of a turn (`wait`), a response that is complete (`muxHTTP`), the end of the worker
+    /// (HTTP servers).
     Gate,
     /// Whatever a task of the filter sends.
     Message(Box<dyn Any>),

@@ -211,10 +211,16 @@ async fn a_drain_ends_idle_connections() {
         engine.reload(files()).await.expect(name);
         let mut new = TcpStream::connect(("127.0.0.1", port)).await.expect(name);
         ask(&mut new).await;
+        let mut unused = TcpStream::connect(("127.0.0.1", port)).await.expect(name);
+        let counters = engine.counters();
+        testing::eventually("three connections", || {
+            counters.iter().map(|of| of.inbound.get()).sum::<i64>() == 3
+        })
+        .await;
         tokio::time::timeout(testing::DEADLINE, engine.drain())
             .await
             .unwrap_or_else(|_| panic!("{name}: the drain does not end"));
-        for stream in [&mut old, &mut new] {
+        for stream in [&mut old, &mut new, &mut unused] {
             assert_eq!(stream.read(&mut [0; 1]).await.ok(), Some(0), "{name}");
         }
     }
