@@ -44,7 +44,10 @@ pub(crate) const HELD_BYTES: usize = 64 << 20;
 /// Longest head that a decoder accepts (`maxHeaderSize`), bytes.
 pub(crate) const HEADER_BYTES: usize = 16 << 10;
 /// Requests of one connection that may be in progress (HTTP/1 pipelining) before it is no longer read.
-pub(crate) const PIPELINED_REQUESTS: usize = 64;
+/// Each may hold `HTTP_COLLECT_BYTES` of a response: one connection must not fill an agent's 64 MiB.
+pub(crate) const PIPELINED_REQUESTS: usize = 8;
+/// Requests that one session of `muxHTTP` may have under way (`maxQueue`).
+pub(crate) const SESSION_REQUESTS: usize = 64;
 /// Children of a `demux` that nobody waits for, and that may still finish what they do.
 pub(crate) const DEMUX_SILENT: usize = 1024;
 /// How long a `mux` keeps a session that no stream uses (`maxIdle`), seconds.

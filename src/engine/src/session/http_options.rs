@@ -63,7 +63,7 @@ impl MuxOptions {
         Ok(MuxOptions {
             http: HttpOptions::parse(options)?,
             max_idle: options.seconds("maxIdle")?.unwrap_or(limits::SESSION_IDLE_SECONDS),
-            max_queue: queue.clamp(1, limits::PIPELINED_REQUESTS),
+            max_queue: queue.clamp(1, limits::SESSION_REQUESTS),
             version: options.value("version")?.map(|value| Saved::new(ctx, value)),
         })
     }
