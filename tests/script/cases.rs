@@ -221,24 +221,30 @@ fn globals() {
     run("globals");
 }
 
-#[test]
-fn every_filter_has_a_case() {
-    let mut command = Command::new(bin("ballast"));
-    command.args(["run", "--list-filters"]);
-    let (status, list) = process::run("ballast run", &mut command, DEADLINE).expect("lists its filters");
+/// The names that `ballast GROUP` lists.
+fn listed(group: &str) -> Vec<String> {
+    let (status, list) =
+        process::run("ballast", Command::new(bin("ballast")).arg(group), DEADLINE).expect("lists its names");
     assert!(status.success(), "{status}: {list}");
-    let known = cases("filters");
-    let missing: Vec<&str> = list
-        .lines()
-        .filter(|name| known.get(*name).is_none_or(Vec::is_empty))
-        .collect();
-    assert!(
-        missing.is_empty(),
-        "filters without a case in tests/script/filters: {missing:?}"
-    );
-    let unknown: Vec<&String> = known
-        .keys()
-        .filter(|name| list.lines().all(|line| line != **name))
-        .collect();
-    assert!(unknown.is_empty(), "cases of no filter: {unknown:?}");
+    let first = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();
+    list.lines().map(first).collect()
+}
+
+#[test]
+fn every_filter_and_global_has_a_case() {
+    for group in ["filters", "globals"] {
+        let names = listed(group);
+        assert!(names.len() > 10, "{group}: {names:?}");
+        let known = cases(group);
+        let missing: Vec<&String> = names
+            .iter()
+            .filter(|name| known.get(*name).is_none_or(Vec::is_empty))
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "{group} without a case in tests/script/{group}: {missing:?}"
+        );
+        let unknown: Vec<&String> = known.keys().filter(|name| !names.contains(name)).collect();
+        assert!(unknown.is_empty(), "cases of no {group}: {unknown:?}");
+    }
 }

@@ -12,6 +12,8 @@ pub(super) fn version() -> String {
 pub(super) fn ballast() -> String {
     let mut text = "ballast agent      in a Pod, beside PID 1: runs the scripts that the Repo has for this Pod\n\
                     ballast run ...    runs scripts; see ballast run --help\n\
+                    ballast filters    what scripts can build pipelines of; ballast filters NAME shows one with examples\n\
+                    ballast globals    the objects and functions that scripts see\n\
                     ballast --version\n\n\
                     Environment of ballast agent:\n"
         .to_owned();
@@ -21,8 +23,12 @@ pub(super) fn ballast() -> String {
     text
 }
 
-/// Help of `run`.
+/// Help of `run`, for who called it by this name.
 pub(super) fn run(program: &str) -> String {
+    let program = match program.rsplit('/').next() {
+        Some("pipy") => "pipy",
+        _ => "ballast run",
+    };
     let mut text = format!(
         "{program} [options] [EXPRESSION | FILE | FOLDER | URL] [-- arguments]\n\n\
          FILE: runs it; FOLDER: runs its main.js; URL (http://host:port/path/): runs the codebase of a Repo;\n\
@@ -36,6 +42,14 @@ pub(super) fn run(program: &str) -> String {
         };
         let _infallible = writeln!(text, "  {left:<36} {}", flag.about);
     }
+    let _infallible = write!(
+        text,
+        "\nExamples:\n\
+         \x20 {program} proxy.js\n\
+         \x20 {program} -e \"pipy().listen(8080).serveHTTP(new Message('hi'))\"\n\
+         \x20 {program} http://repo:6060/repo/gateway/ --admin-port=6062\n\
+         \x20 {program} --threads=max --reuse-port --watch-config-file proxy.js\n"
+    );
     text
 }
 

@@ -4,6 +4,7 @@
 mod agent;
 mod flags;
 mod help;
+mod reference;
 mod run;
 
 pub(crate) use agent::AgentConfig;
@@ -36,10 +37,12 @@ pub(crate) fn command(args: &[String]) -> Command {
     match rest.first().map(String::as_str) {
         Some("agent") => agent::command(&rest[1..], |name| std::env::var(name).ok()),
         Some("run") => run::command(program, &rest[1..]),
+        Some("filters") => reference::command("filters", &rest[1..]),
+        Some("globals") => reference::command("globals", &rest[1..]),
         Some("--version" | "-v" | "-version") => Command::Print(help::version()),
         Some("--help" | "-h" | "-help") => Command::Print(help::ballast()),
         Some(other) => Command::Usage(
-            format!("unknown command {other:?}; ballast knows agent and run, see ballast --help"),
+            format!("unknown command {other:?}; ballast knows agent, run, filters and globals, see ballast --help"),
             BAD_USAGE,
         ),
         None => Command::Usage("a command is missing; see ballast --help".to_owned(), BAD_USAGE),

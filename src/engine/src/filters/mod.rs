@@ -30,7 +30,7 @@ mod serve_http;
 mod use_module;
 mod wait;
 
-use crate::pipeline::Spec;
+use crate::pipeline::{Spec, Subs};
 
 /// All filters, sorted by name.
 pub(crate) static FILTERS: &[&Spec] = &[
@@ -103,7 +103,7 @@ pub(crate) static ALIASES: &[(&str, &str)] = &[
 ];
 
 /// A filter as the reference shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterInfo {
     /// The literal name in scripts.
     pub name: &'static str,
@@ -111,14 +111,27 @@ pub struct FilterInfo {
     pub args: &'static str,
     /// One line: what it does.
     pub about: &'static str,
+    /// Whether `.to(...)` gives it a sub-pipeline.
+    pub has_sub: bool,
+    /// Its old spellings.
+    pub aliases: Vec<&'static str>,
 }
 
 /// All filters, sorted by name.
 pub fn filters() -> Vec<FilterInfo> {
+    let old = |name: &str| {
+        ALIASES
+            .iter()
+            .filter(|(_, now)| *now == name)
+            .map(|(old, _)| *old)
+            .collect()
+    };
     let info = |spec: &&Spec| FilterInfo {
         name: spec.name,
         args: spec.args,
         about: spec.about,
+        has_sub: spec.subs != Subs::None,
+        aliases: old(spec.name),
     };
     FILTERS.iter().map(info).collect()
 }
