@@ -4,7 +4,7 @@
 //! Source: RFC 9112 3, 4, 5, 7.1; pipyjs/http.md section 3: start line, headers in order, then length or encoding, then `connection`.
 use super::grammar::{is_target, is_value};
 use super::headers::Field;
-use super::{Error, Headers, Method, RequestHead, ResponseHead, reason_phrase};
+use super::{Error, Headers, Method, RequestHead, ResponseHead, Version, reason_phrase};
 use bytes::{BufMut, BytesMut};
 
 /// Ends a chunk's data.
@@ -62,7 +62,7 @@ pub enum Connection<'a> {
     Absent,
 }
 
-/// Appends a request's head to `out`.
+/// Appends a request's head to `out`. One that came over HTTP/2 is written as 1.1, its `cookie` lines as one (RFC 9113 8.2.3).
 /// # Errors
 /// `Unsendable` for a method, target or `connection` value that would break the framing; `out` is as before then.
 pub fn encode_request_head(
@@ -83,9 +83,18 @@ pub fn encode_request_head(
     out.put_u8(b' ');
     out.extend_from_slice(&head.target);
     out.put_u8(b' ');
-    out.extend_from_slice(head.version.as_str().as_bytes());
+    out.extend_from_slice(version_text(head.version));
     out.extend_from_slice(CHUNK_END);
-    encode_headers(&head.headers, framing, connection, out);
+    let has_crumbs = head.version == Version::Http2 && head.headers.get_all("cookie").nth(1).is_some();
+    if has_crumbs {
+        out.extend_from_slice(b"cookie: ");
+        for (at, crumb) in head.headers.get_all("cookie").enumerate() {
+            out.extend_from_slice(if at == 0 { b"" } else { b"; " });
+            out.extend_from_slice(crumb);
+        }
+        out.extend_from_slice(CHUNK_END);
+    }
+    encode_headers(&head.headers, has_crumbs, framing, connection, out);
     Ok(())
 }
 
@@ -106,7 +115,7 @@ pub fn encode_response_head(
     }
     check_connection(connection)?;
     out.reserve(head.headers.block().len() + 128);
-    out.extend_from_slice(head.version.as_str().as_bytes());
+    out.extend_from_slice(version_text(head.version));
     out.put_u8(b' ');
     out.extend_from_slice(itoa::Buffer::new().format(head.status).as_bytes());
     out.put_u8(b' ');
@@ -115,7 +124,7 @@ pub fn encode_response_head(
         false => out.extend_from_slice(&head.reason),
     }
     out.extend_from_slice(CHUNK_END);
-    encode_headers(&head.headers, framing, connection, out);
+    encode_headers(&head.headers, false, framing, connection, out);
     Ok(())
 }
 
@@ -141,13 +150,28 @@ fn check_connection(connection: Connection<'_>) -> Result<(), Error> {
     }
 }
 
-fn encode_headers(headers: &Headers, framing: Framing, connection: Connection<'_>, out: &mut BytesMut) {
+/// What is written here is 1.1 unless it shall be 1.0.
+fn version_text(version: Version) -> &'static [u8] {
+    match version {
+        Version::Http10 => b"HTTP/1.0",
+        Version::Http11 | Version::Http2 => b"HTTP/1.1",
+    }
+}
+
+/// `without_cookies`: those have been written.
+fn encode_headers(
+    headers: &Headers,
+    without_cookies: bool,
+    framing: Framing,
+    connection: Connection<'_>,
+    out: &mut BytesMut,
+) {
     let block = headers.block();
     // Lines that follow each other in the received block and stand there just as they would be written are copied in one go.
     let mut run = 0..0;
     for field in headers.fields() {
         let name = headers.name(field);
-        if is_dropped(name, framing) {
+        if is_dropped(name, framing) || (without_cookies && name.eq_ignore_ascii_case(b"cookie")) {
             continue;
         }
         match received_line(block, field) {

@@ -1,6 +1,7 @@
-//! Heads of requests and responses, and what they say about the connection.
+//! Heads of requests and responses, and what they say about the connection. HTTP/2 has the same types: a proxy between the two converts
+//! nothing.
 //!
-//! Source: RFC 9112 3, 4, 9.3; RFC 9110 7.6.1, 7.8, 10.1.1; pipyjs/http.md section 1.
+//! Source: RFC 9112 3, 4, 9.3; RFC 9110 7.6.1, 7.8, 10.1.1; RFC 9113 8.3; pipyjs/http.md section 1.
 use super::{Headers, Method};
 use bytes::Bytes;
 
@@ -12,6 +13,8 @@ pub enum Version {
     /// HTTP/1.1
     #[default]
     Http11,
+    /// HTTP/2
+    Http2,
 }
 
 impl Version {
@@ -20,6 +23,43 @@ impl Version {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2.0",
+        }
+    }
+}
+
+/// `:scheme` of an HTTP/2 request (RFC 9113 8.3.1).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Scheme {
+    /// None was sent: HTTP/1, or CONNECT. The HTTP/2 encoder sends `http` then.
+    #[default]
+    Absent,
+    /// http
+    Http,
+    /// https
+    Https,
+    /// Any other, checked when decoded.
+    Other(Box<[u8]>),
+}
+
+impl Scheme {
+    /// The scheme of that name; an empty one is absent.
+    pub fn new(name: &[u8]) -> Self {
+        match name {
+            b"" => Self::Absent,
+            b"http" => Self::Http,
+            b"https" => Self::Https,
+            _ => Self::Other(name.into()),
+        }
+    }
+
+    /// As sent; empty for `Absent`.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Absent => b"",
+            Self::Http => b"http",
+            Self::Https => b"https",
+            Self::Other(name) => name,
         }
     }
 }
@@ -33,6 +73,10 @@ pub struct RequestHead {
     pub target: Bytes,
     /// The sender's version.
     pub version: Version,
+    /// HTTP/2 only.
+    pub scheme: Scheme,
+    /// `:authority`, HTTP/2 only; empty when it was not sent. A decoded head has it as `host` too.
+    pub authority: Bytes,
     /// All header lines, `connection` included (what scripts may see is the filter's matter).
     pub headers: Headers,
 }
@@ -43,6 +87,8 @@ impl Default for RequestHead {
             method: Method::Get,
             target: Bytes::from_static(b"/"),
             version: Version::Http11,
+            scheme: Scheme::Absent,
+            authority: Bytes::new(),
             headers: Headers::new(),
         }
     }
@@ -61,7 +107,7 @@ impl RequestHead {
 
     /// Whether the sender waits for a 100 before it sends the body (RFC 9110 10.1.1; not on HTTP/1.0).
     pub fn expects_continue(&self) -> bool {
-        self.version == Version::Http11 && self.headers.has_token("expect", "100-continue")
+        self.version != Version::Http10 && self.headers.has_token("expect", "100-continue")
     }
 
     /// Whether this may become a tunnel; the decoder pauses after it.
@@ -115,7 +161,7 @@ impl ResponseHead {
 /// DEVIATES: upstream compares `close` exactly; RFC 9110 7.6.1 does not (test `deviates_close_in_any_case`).
 fn keep_alive(version: Version, headers: &Headers) -> bool {
     !headers.has_token("connection", "close")
-        && (version == Version::Http11 || headers.has_token("connection", "keep-alive"))
+        && (version != Version::Http10 || headers.has_token("connection", "keep-alive"))
 }
 
 fn is_upgrade(version: Version, headers: &Headers) -> bool {

@@ -27,7 +27,7 @@ pub use encode::{
     CHUNK_END, Connection, Framing, LAST_CHUNK, encode_chunk_start, encode_request_head, encode_response_head,
 };
 pub use error::{Error, Place};
-pub use head::{RequestHead, ResponseHead, Version};
+pub use head::{RequestHead, ResponseHead, Scheme, Version};
 pub use headers::Headers;
 pub use method::Method;
 pub use reason::reason_phrase;

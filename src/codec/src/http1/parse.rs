@@ -4,7 +4,7 @@
 //! Source: RFC 9112 3, 4, 5; pipyjs/http.md 2.
 use super::headers::Field;
 use super::method::common_prefix;
-use super::{Error, Headers, Limits, MAX_HEADERS, Method, RequestHead, ResponseHead, Version};
+use super::{Error, Headers, Limits, MAX_HEADERS, Method, RequestHead, ResponseHead, Scheme, Version};
 use bytes::Bytes;
 use httparse::Header;
 use std::mem::MaybeUninit;
@@ -58,6 +58,8 @@ impl Layout {
             method: Method::of_line(&block).ok_or(Error::Method)?,
             target: block.slice(self.text),
             version: self.version,
+            scheme: Scheme::Absent,
+            authority: Bytes::new(),
             headers: Headers::from_block(block, self.fields),
         })
     }

@@ -1,8 +1,8 @@
 //! What heads and chunks look like on the wire: pipyjs/http.md section 3, RFC 9112 7.1.
 use crate::property::{Seen, Tunnel, requests};
 use ballast_codec::http1::{
-    Connection, Error, Framing, Headers, Limits, Method, RequestHead, ResponseHead, Version, encode_chunk_start,
-    encode_request_head, encode_response_head, reason_phrase,
+    Connection, Error, Framing, Headers, Limits, Method, RequestHead, ResponseHead, Scheme, Version,
+    encode_chunk_start, encode_request_head, encode_response_head, reason_phrase,
 };
 use bytes::{Bytes, BytesMut};
 
@@ -46,6 +46,8 @@ fn requests_on_the_wire() {
         method: Method::Post,
         target: Bytes::from_static(b"/a?b"),
         version: Version::Http10,
+        scheme: Scheme::Absent,
+        authority: Bytes::new(),
         headers: headers(&[
             ("Host", "a"),
             ("Content-Length", "99"),
@@ -80,6 +82,29 @@ fn requests_on_the_wire() {
         ..RequestHead::default()
     };
     request(&other, Framing::Absent, Connection::Absent, "PURGE / HTTP/1.1\r\n\r\n");
+}
+
+/// RFC 9113 8.2.3: crumbs are put together for a hop that is not HTTP/2; only then.
+#[test]
+fn heads_of_http2_are_written_as_http1() {
+    let crumbs = [("cookie", "a=1"), ("host", "h"), ("cookie", "b=2"), ("cookie", "c=3")];
+    let mut head = RequestHead {
+        version: Version::Http2,
+        scheme: Scheme::Https,
+        authority: Bytes::from_static(b"h"),
+        headers: headers(&crumbs),
+        ..RequestHead::default()
+    };
+    let expected = "GET / HTTP/1.1\r\ncookie: a=1; b=2; c=3\r\nhost: h\r\n\r\n";
+    request(&head, Framing::Absent, Connection::Absent, expected);
+    head.headers = headers(&crumbs[..2]);
+    let expected = "GET / HTTP/1.1\r\ncookie: a=1\r\nhost: h\r\n\r\n";
+    request(&head, Framing::Absent, Connection::Absent, expected);
+    let head = ResponseHead {
+        version: Version::Http2,
+        ..ResponseHead::default()
+    };
+    response(&head, Framing::Absent, Connection::Absent, "HTTP/1.1 200 OK\r\n\r\n");
 }
 
 #[test]

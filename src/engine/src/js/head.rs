@@ -4,7 +4,7 @@
 use super::{Result, is_nullish, number_of, throw_error, throw_type, value_to_text};
 use crate::event::{Head, HeadKind, Tail};
 use crate::value::Saved;
-use ballast_codec::http1::{Headers, Method, RequestHead, ResponseHead, Version};
+use ballast_codec::http1::{Headers, Method, RequestHead, ResponseHead, Scheme, Version};
 use bytes::Bytes;
 use rquickjs::{Array, Ctx, Object, Value};
 use std::rc::Rc;
@@ -39,14 +39,15 @@ pub(crate) fn tail_value<'js>(ctx: &Ctx<'js>, tail: Option<&Tail>) -> Result<Val
     }
 }
 
-/// Field order of `Object.keys`: protocol, headers, headerNames, method, scheme, authority, path.
+/// Field order of `Object.keys`: protocol, headers, headerNames, method, scheme, authority, path. HTTP/1 leaves `scheme` and `authority`
+/// undefined, HTTP/2 `protocol` and `headerNames`.
 fn request_object<'js>(ctx: &Ctx<'js>, request: &RequestHead) -> Result<Object<'js>> {
     let object = Object::new(ctx.clone())?;
-    object.set("protocol", request.version.as_str())?;
-    set_headers(ctx, &object, &request.headers)?;
+    object.set("protocol", protocol(request.version))?;
+    set_headers(ctx, &object, &request.headers, request.version)?;
     object.set("method", request.method.as_str())?;
-    object.set("scheme", Value::new_undefined(ctx.clone()))?;
-    object.set("authority", Value::new_undefined(ctx.clone()))?;
+    object.set("scheme", text_or_undefined(request.scheme.as_bytes()))?;
+    object.set("authority", text_or_undefined(&request.authority))?;
     object.set("path", &*String::from_utf8_lossy(&request.target))?;
     Ok(object)
 }
@@ -54,16 +55,24 @@ fn request_object<'js>(ctx: &Ctx<'js>, request: &RequestHead) -> Result<Object<'
 /// Field order of `Object.keys`: protocol, headers, headerNames, status, statusText.
 fn response_object<'js>(ctx: &Ctx<'js>, response: &ResponseHead) -> Result<Object<'js>> {
     let object = Object::new(ctx.clone())?;
-    object.set("protocol", response.version.as_str())?;
-    set_headers(ctx, &object, &response.headers)?;
+    object.set("protocol", protocol(response.version))?;
+    set_headers(ctx, &object, &response.headers, response.version)?;
     object.set("status", response.status)?;
     object.set("statusText", &*String::from_utf8_lossy(&response.reason))?;
     Ok(object)
 }
 
+fn protocol(version: Version) -> Option<&'static str> {
+    (version != Version::Http2).then(|| version.as_str())
+}
+
+fn text_or_undefined(bytes: &[u8]) -> Option<String> {
+    (!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes).into_owned())
+}
+
 /// `headers`: lower-case names, the last value wins but for cookies, without `connection`; `headerNames`: lower-case →
 /// original spelling.
-fn set_headers<'js>(ctx: &Ctx<'js>, object: &Object<'js>, headers: &Headers) -> Result<()> {
+fn set_headers<'js>(ctx: &Ctx<'js>, object: &Object<'js>, headers: &Headers, version: Version) -> Result<()> {
     let values = Object::new(ctx.clone())?;
     let names = Object::new(ctx.clone())?;
     for (name, value) in headers.iter() {
@@ -89,7 +98,7 @@ fn set_headers<'js>(ctx: &Ctx<'js>, object: &Object<'js>, headers: &Headers) -> 
         names.set(name, &*spelled)?;
     }
     object.set("headers", values)?;
-    object.set("headerNames", names)
+    object.set("headerNames", (version != Version::Http2).then_some(names))
 }
 
 /// The request head that a head means; fields of a script's object have defaults: GET, `/`, HTTP/1.1.
@@ -109,10 +118,13 @@ pub(crate) fn request_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<Reque
     };
     let method = text(object, "method")?;
     let target = text(object, "path")?;
+    let scheme = text(object, "scheme")?.unwrap_or_default();
     Ok(RequestHead {
         method: method.map_or(Method::Get, |method| Method::new(method.as_bytes())),
         target: target.map_or(Bytes::from_static(b"/"), Bytes::from),
         version: version(object)?,
+        scheme: Scheme::new(scheme.as_bytes()),
+        authority: text(object, "authority")?.map_or_else(Bytes::new, Bytes::from),
         headers: headers_of(ctx, object)?,
     })
 }
