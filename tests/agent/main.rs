@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod container;
 mod life;
 mod plain;
 mod proxy;

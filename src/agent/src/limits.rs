@@ -8,6 +8,10 @@ pub(crate) const LOG_HISTORY_BYTES: (usize, usize) = (1 << 20, 256 << 20);
 pub(crate) const LOG_LINE_BYTES: usize = 16 << 10;
 /// Worker threads that may be asked for.
 pub(crate) const THREADS: usize = 1024;
+/// Processes of `ballast container`.
+pub(crate) const PROCESSES: usize = 256;
+/// How long those that are left may take to finish when one of them has ended.
+pub(crate) const PROCESS_END: Duration = Duration::from_secs(30);
 /// Folders and files that a local codebase's folder is searched for.
 pub(crate) const LOCAL_ENTRIES: usize = 20_000;
 /// Time between two looks at a remote codebase, between tries to start it, and between status reports.

@@ -6,6 +6,7 @@
 mod address;
 mod admin;
 mod config;
+mod container;
 mod facts;
 mod feed;
 mod limits;
@@ -37,5 +38,6 @@ fn main() -> ExitCode {
         }
         Command::Agent(config) => ExitCode::from(pod::main(*config)),
         Command::Run(config) => ExitCode::from(run::main(*config)),
+        Command::Container(config) => ExitCode::from(container::main(&config)),
     }
 }

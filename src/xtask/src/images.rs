@@ -40,6 +40,11 @@ const IMAGES: &[Image] = &[
         system: &[],
     },
     Image {
+        name: "run",
+        binaries: &["ballast"],
+        system: &[],
+    },
+    Image {
         name: "demo-ratings",
         binaries: &[],
         system: &["/bin/busybox"],

@@ -12,12 +12,17 @@ pub(super) fn version() -> String {
 pub(super) fn ballast() -> String {
     let mut text = "ballast agent      in a Pod, beside PID 1: runs the scripts that the Repo has for this Pod\n\
                     ballast run ...    runs scripts; see ballast run --help\n\
+                    ballast container  entry point of the image `run`: scripts by environment\n\
                     ballast filters    what scripts can build pipelines of; ballast filters NAME shows one with examples\n\
                     ballast globals    the objects and functions that scripts see\n\
                     ballast --version\n\n\
                     Environment of ballast agent:\n"
         .to_owned();
     for (name, about) in super::agent::ENVIRONMENT {
+        let _infallible = writeln!(text, "  {name:<20} {about}");
+    }
+    text.push_str("\nEnvironment of ballast container:\n");
+    for (name, about) in super::container::ENVIRONMENT {
         let _infallible = writeln!(text, "  {name:<20} {about}");
     }
     text

@@ -2,12 +2,14 @@
 //! Source: pipyjs/cli.md (run), design.md 4 (agent).
 
 mod agent;
+mod container;
 mod flags;
 mod help;
 mod reference;
 mod run;
 
 pub(crate) use agent::AgentConfig;
+pub(crate) use container::ContainerConfig;
 pub(crate) use run::{LogTo, Program, RunConfig};
 
 /// What the process is to do.
@@ -20,6 +22,8 @@ pub(crate) enum Command {
     Agent(Box<AgentConfig>),
     /// Run scripts.
     Run(Box<RunConfig>),
+    /// Run scripts in several processes.
+    Container(Box<ContainerConfig>),
 }
 
 /// Exit code of a bad command line of `ballast` itself (sysexits(3), EX_USAGE).
@@ -37,12 +41,15 @@ pub(crate) fn command(args: &[String]) -> Command {
     match rest.first().map(String::as_str) {
         Some("agent") => agent::command(&rest[1..], |name| std::env::var(name).ok()),
         Some("run") => run::command(program, &rest[1..]),
+        Some("container") => container::command(&rest[1..], &container::System),
         Some("filters") => reference::command("filters", &rest[1..]),
         Some("globals") => reference::command("globals", &rest[1..]),
         Some("--version" | "-v" | "-version") => Command::Print(help::version()),
         Some("--help" | "-h" | "-help") => Command::Print(help::ballast()),
         Some(other) => Command::Usage(
-            format!("unknown command {other:?}; ballast knows agent, run, filters and globals, see ballast --help"),
+            format!(
+                "unknown command {other:?}; ballast knows agent, run, container, filters and globals, see ballast --help"
+            ),
             BAD_USAGE,
         ),
         None => Command::Usage("a command is missing; see ballast --help".to_owned(), BAD_USAGE),
