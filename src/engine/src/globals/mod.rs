@@ -13,6 +13,7 @@ mod http_file;
 mod json;
 mod os;
 mod os_path;
+mod pipeline;
 mod pipy;
 mod prelude;
 mod timeout;
@@ -116,6 +117,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "os",
         about: "environment, files and paths of the operating system",
         init: os::init,
+    },
+    Global {
+        name: "pipeline",
+        about: "builds a pipeline and returns it as a template",
+        init: pipeline::init,
     },
     Global {
         name: "pipy",

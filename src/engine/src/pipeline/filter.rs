@@ -116,7 +116,7 @@ impl<'js> Build<'_, 'js> {
         Options::new(self.ctx, &self.arg(index))
     }
 
-    /// A sub-pipeline given as an argument: a layout name or a builder function.
+    /// A sub-pipeline given as an argument: a layout name, a builder function or a template.
     pub(crate) fn target(&self, index: usize) -> js::Result<Sub> {
         let value = self.arg(index);
         let sub = Sub::default();
@@ -125,8 +125,10 @@ impl<'js> Build<'_, 'js> {
             self.module.resolve_later(sub.clone());
         } else if let Some(builder) = value.as_function() {
             sub.set((self.layout_of)(self.ctx, builder.clone())?);
+        } else if let Some(layout) = super::template_of(&value) {
+            sub.set(layout);
         } else {
-            return Err(self.expects(index, "a pipeline name or a function"));
+            return Err(self.expects(index, "a pipeline name, a function or a template"));
         }
         Ok(sub)
     }

@@ -6,7 +6,7 @@ use crate::error::ScriptError;
 use crate::event::Event;
 use crate::js::Callback;
 use crate::limits;
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -87,6 +87,21 @@ impl Layout {
         drop(self.on_end.take());
     }
 
+    /// Every joint filter has got its sub-pipeline.
+    ///
+    /// # Errors  `missing .to(...) for the last filter`, with the place of the filter.
+    pub(crate) fn check_joints(&self) -> Result<(), ScriptError> {
+        let filters = self.filters.borrow();
+        let missing = filters
+            .iter()
+            .find(|def| def.needs_sub && def.sub.as_ref().is_none_or(|sub| sub.layout().is_none()));
+        missing.map_or(Ok(()), |def| {
+            let (name, place) = (def.name, &def.place);
+            let message = format!("Error: missing .to(...) for the last filter: {name} at {place}");
+            Err(ScriptError::in_file(&self.module.path, message))
+        })
+    }
+
     /// Where filter `index` stands in the script.
     pub(crate) fn place(&self, index: usize) -> String {
         self.filters
@@ -143,6 +158,7 @@ pub(crate) struct Module {
     pub entrance: RefCell<Option<Rc<Layout>>>,
     waiting: RefCell<Vec<Sub>>,
     entering: RefCell<Vec<Sub>>,
+    is_bound: Cell<bool>,
 }
 
 impl Module {
@@ -155,6 +171,7 @@ impl Module {
             entrance: RefCell::default(),
             waiting: RefCell::default(),
             entering: RefCell::default(),
+            is_bound: Cell::new(false),
         })
     }
 
@@ -173,7 +190,13 @@ impl Module {
         self.entering.borrow_mut().push(sub);
     }
 
-    /// Resolves all names.
+    /// True once the names of all scripts are resolved: layouts that are made later are complete when their builder
+    /// returns.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.is_bound.get()
+    }
+
+    /// Resolves all names that wait for it.
     ///
     /// # Errors  `pipeline not found with name: X`, `empty pipeline name`, or `entrance pipeline not found`.
     pub(crate) fn bind(self: &Rc<Self>) -> Result<(), ScriptError> {
@@ -193,12 +216,15 @@ impl Module {
             let message = "Error: entrance pipeline not found: the module has no pipeline() without a name";
             sub.set(entrance.ok_or_else(|| ScriptError::in_file(&self.path, message))?);
         }
+        self.is_bound.set(true);
         Ok(())
     }
 }
 
-/// Loads modules while scripts load (`use`, `chain`); implemented by script/.
+/// What filters and globals ask of the loaded scripts; implemented by script/.
 pub(crate) trait Modules {
     /// The module at `path`, loaded once; in the middle of loading itself for circular `use`.
     fn module(&self, ctx: &rquickjs::Ctx<'_>, path: &str) -> rquickjs::Result<Rc<Module>>;
+    /// Runs `$ => $...` on a new layout of the script that calls; also after loading.
+    fn layout<'js>(&self, ctx: &rquickjs::Ctx<'js>, builder: &rquickjs::Function<'js>) -> rquickjs::Result<Rc<Layout>>;
 }

@@ -13,6 +13,7 @@ mod pick;
 mod realm;
 mod tap;
 mod task;
+mod template;
 
 pub(crate) use cx::{Cx, EventArg};
 pub(crate) use filter::{Build, Filter, Make, Out, Spec, Subs, Wake};
@@ -23,3 +24,4 @@ pub(crate) use pick::{Pick, Which};
 pub(crate) use realm::{Flush, Realm, Work, realm};
 pub(crate) use tap::{Closed, Tap};
 pub(crate) use task::{Task, spawn, timer};
+pub(crate) use template::{Template, template_of};

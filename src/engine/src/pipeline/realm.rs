@@ -43,7 +43,7 @@ pub(crate) struct Realm {
     pub clock: Rc<Clock>,
     /// True for codebases of dialect E1 (a task without `onStart`, a multi-way `link`), which a few functions honour.
     pub legacy: Cell<bool>,
-    modules: RefCell<Option<Weak<dyn Modules>>>,
+    modules: RefCell<Option<Rc<dyn Modules>>>,
     deferred: RefCell<Vec<Work>>,
     ended: RefCell<Vec<Rc<Instance>>>,
     flushes: RefCell<Vec<Rc<dyn Flush>>>,
@@ -156,35 +156,33 @@ impl Realm {
 
     /// Remembers a layout, so that its functions are let go of before the engine is freed.
     pub(crate) fn adopt(&self, layout: &Rc<Layout>) {
-        self.layouts.borrow_mut().push(Rc::downgrade(layout));
+        let mut layouts = self.layouts.borrow_mut();
+        // Scripts may make layouts as they run: those that have gone are let go of before the list grows.
+        if layouts.len() == layouts.capacity() {
+            layouts.retain(|layout| layout.strong_count() > 0);
+            let living = layouts.len();
+            layouts.reserve(living.max(16));
+        }
+        layouts.push(Rc::downgrade(layout));
     }
 
-    /// Gives `use` and `chain` the table of modules.
-    pub(crate) fn set_modules(&self, modules: Weak<dyn Modules>) {
+    /// Gives the realm its table of modules. It holds the realm weakly, and lives as long.
+    pub(crate) fn set_modules(&self, modules: Rc<dyn Modules>) {
         *self.modules.borrow_mut() = Some(modules);
     }
 
-    /// The table of modules; None after loading.
+    /// The table of modules; None before scripts are loaded.
     pub(crate) fn modules(&self) -> Option<Rc<dyn Modules>> {
-        self.modules.borrow().as_ref().and_then(Weak::upgrade)
+        self.modules.borrow().clone()
     }
 
     /// Every joint filter of every layout has got its sub-pipeline.
     ///
     /// # Errors  `missing .to(...) for the last filter`, with the place of the filter.
     pub(crate) fn check_joints(&self) -> Result<(), ScriptError> {
-        for layout in self.layouts.borrow().iter().filter_map(Weak::upgrade) {
-            for def in layout.filters.borrow().iter().filter(|def| def.needs_sub) {
-                if def.sub.as_ref().is_none_or(|sub| sub.layout().is_none()) {
-                    let message = format!(
-                        "Error: missing .to(...) for the last filter: {} at {}",
-                        def.name, def.place
-                    );
-                    return Err(ScriptError::in_file(&layout.module.path, message));
-                }
-            }
-        }
-        Ok(())
+        let layouts = self.layouts.borrow();
+        let mut living = layouts.iter().filter_map(Weak::upgrade);
+        living.try_for_each(|layout| layout.check_joints())
     }
 
     /// Adds work to the current turn, after what is under way. For functions that scripts call.

@@ -6,7 +6,7 @@ use crate::event::Event;
 use crate::filters::{self, ALIASES};
 use crate::js::{self, Callback, throw_error, throw_type};
 use crate::limits;
-use crate::pipeline::{Build, FilterDef, Layout, OnStart, Spec, Sub, Subs, realm};
+use crate::pipeline::{Build, FilterDef, Layout, OnStart, Spec, Sub, Subs, realm, template_of};
 use crate::value::Saved;
 use rquickjs::class::Trace;
 use rquickjs::function::{Function, Rest, This};
@@ -221,7 +221,7 @@ fn build<'js>(
 }
 
 /// Runs `$ => $...` on a new layout.
-fn sub_layout<'js>(ctx: &Ctx<'js>, config: &Rc<Config>, builder: &Function<'js>) -> js::Result<Rc<Layout>> {
+pub(super) fn sub_layout<'js>(ctx: &Ctx<'js>, config: &Rc<Config>, builder: &Function<'js>) -> js::Result<Rc<Layout>> {
     let layout = Layout::new(String::new(), config.module.clone());
     realm(ctx).adopt(&layout);
     let state = State {
@@ -233,6 +233,10 @@ fn sub_layout<'js>(ctx: &Ctx<'js>, config: &Rc<Config>, builder: &Function<'js>)
     let chain = Chain::make(ctx, state)?;
     builder.call::<_, Value>((chain.clone(),))?;
     chain.borrow().seal();
+    if config.module.is_bound() {
+        let complete = config.module.bind().and_then(|()| layout.check_joints());
+        complete.map_err(|error| throw_error(ctx, error.message.trim_start_matches("Error: ")))?;
+    }
     Ok(layout)
 }
 
@@ -292,8 +296,13 @@ fn install_configuration<'js>(ctx: &Ctx<'js>, prototype: &Object<'js>) -> js::Re
             config.module.resolve_later(joint.sub);
         } else if let Some(builder) = target.as_function() {
             joint.sub.set(sub_layout(ctx, &config, builder)?);
+        } else if let Some(layout) = template_of(&target) {
+            joint.sub.set(layout);
         } else {
-            return Err(throw_type(ctx, "argument 1 expects a pipeline name or a function"));
+            return Err(throw_type(
+                ctx,
+                "argument 1 expects a pipeline name, a function or a template",
+            ));
         }
         Ok(())
     })?;

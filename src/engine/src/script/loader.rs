@@ -7,7 +7,7 @@ use crate::codebase::{Codebase, normalize};
 use crate::error::{Error, ScriptError};
 use crate::js::{self, Positions, throw_error};
 use crate::limits;
-use crate::pipeline::{Module, Modules, Realm};
+use crate::pipeline::{Layout, Module, Modules, Realm};
 use crate::value::Saved;
 use rquickjs::context::EvalOptions;
 use rquickjs::function::{Function, Opt};
@@ -57,7 +57,7 @@ impl Loader {
             value: RefCell::default(),
         });
         let weak: Weak<Loader> = Rc::downgrade(&loader);
-        realm.set_modules(weak.clone());
+        realm.set_modules(loader.clone());
         realm
             .with(|ctx| {
                 chain::install(ctx)?;
@@ -100,6 +100,13 @@ impl Loader {
             .iter()
             .map(|loaded| loaded.module.path.clone())
             .collect()
+    }
+
+    /// The module whose script makes this call, by the innermost frame of a script.
+    fn calling(&self, ctx: &Ctx<'_>) -> Option<usize> {
+        let file = js::describe(ctx, &js::error_value(ctx, "").ok()?).file;
+        let modules = self.modules.borrow();
+        modules.iter().position(|loaded| loaded.module.path == file)
     }
 
     fn fail(&self, ctx: &Ctx<'_>, error: ScriptError) -> rquickjs::Error {
@@ -304,6 +311,16 @@ impl Modules for Loader {
         let config = self.configuration(&loaded, ctx, &value?)?;
         *loaded.config.borrow_mut() = Some(config);
         Ok(module)
+    }
+
+    fn layout<'js>(&self, ctx: &Ctx<'js>, builder: &Function<'js>) -> rquickjs::Result<Rc<Layout>> {
+        let current = self.loading.borrow().last().copied();
+        let index = current.or_else(|| self.calling(ctx)).unwrap_or(0);
+        let module = self.modules.borrow().get(index).map(|loaded| loaded.module.clone());
+        let Some(module) = module else {
+            return Err(throw_error(ctx, "no script is loaded that a pipeline could belong to"));
+        };
+        chain::sub_layout(ctx, &Config::new(module, None), builder)
     }
 }
 
