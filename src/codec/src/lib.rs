@@ -6,7 +6,12 @@
 #![forbid(unsafe_code)]
 
 pub mod chunks;
+pub mod client_hello;
+pub mod detect;
+pub mod dns;
 pub mod http1;
+pub mod proxy_protocol;
+pub mod socks;
 pub mod split;
 
 pub use chunks::Chunks;

@@ -1,0 +1,10 @@
+//! Fuzz target of the codec `dns`: the very properties that `cargo test -p ballast-codec` checks on mutated samples.
+//!
+//! Run, from the folder `tests`: `cargo +nightly fuzz run --fuzz-dir fuzz dns`. Not run by `cargo test`.
+#![no_main]
+
+#[allow(dead_code, reason = "each fuzz target takes one of the checks")]
+#[path = "../../../src/codec/tests/net/property.rs"]
+mod property;
+
+libfuzzer_sys::fuzz_target!(|sample: &[u8]| property::check_dns(sample));
