@@ -78,3 +78,17 @@ pub(crate) const HTTP_COLLECT_BYTES: usize = 1 << 20;
 pub(crate) const HTTP_INLINE_BYTES: usize = 4 << 10;
 /// Bytes of a response that may wait for the responses before it while its source is still read.
 pub(crate) const HTTP_HELD_RESPONSE_BYTES: usize = 256 << 10;
+/// Longest handshake of a TLS connection, from the first byte that a server reads or a client gets.
+#[cfg(not(test))]
+pub(crate) const TLS_HANDSHAKE_TIME: Duration = Duration::from_secs(30);
+/// As above; tests wait for it.
+#[cfg(test)]
+pub(crate) const TLS_HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+/// How long a session ticket is good for; servers take them for up to twice as long.
+pub(crate) const TLS_TICKET_TIME: Duration = Duration::from_secs(6 * 3600);
+/// Bytes of a ticket that a server looks at; it holds the certificates of the client.
+pub(crate) const TLS_TICKET_BYTES: usize = 32 << 10;
+/// Tickets sent after a handshake of TLS 1.3, so that a client may resume with several connections at once.
+pub(crate) const TLS_TICKETS: usize = 2;
+/// Sessions of servers that a `connectTLS` remembers.
+pub(crate) const TLS_CLIENT_SESSIONS: usize = 32;

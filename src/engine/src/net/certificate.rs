@@ -8,9 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rquickjs::class::Trace;
 use rquickjs::{Class, Ctx, JsLifetime, Object, Value};
+use rustls::sign::SigningKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// A certificate.
 #[derive(Clone, Trace, JsLifetime)]
@@ -34,6 +36,9 @@ pub struct CertificateChain {
 pub struct PrivateKey {
     #[qjs(skip_trace)]
     pub(crate) key: Rc<PrivateKeyDer<'static>>,
+    /// Ready to sign for TLS: making it so costs more than a signature.
+    #[qjs(skip_trace)]
+    pub(crate) signing: Arc<dyn SigningKey>,
 }
 
 fn pem<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Vec<u8>> {
@@ -148,9 +153,12 @@ impl PrivateKey {
         let text = pem(&ctx, &source)?;
         let key = PrivateKeyDer::from_pem_slice(&text)
             .map_err(|error| throw_error(&ctx, &format!("cannot read private key: {error}")))?;
-        rustls::crypto::ring::sign::any_supported_type(&key)
+        let signing = rustls::crypto::ring::sign::any_supported_type(&key)
             .map_err(|error| throw_error(&ctx, &format!("cannot use private key: {error}")))?;
-        Ok(PrivateKey { key: Rc::new(key) })
+        Ok(PrivateKey {
+            key: Rc::new(key),
+            signing,
+        })
     }
 
     /// As PEM.

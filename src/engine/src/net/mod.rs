@@ -9,6 +9,7 @@ mod outbound;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod tickets;
 mod tls;
 mod verifier;
 mod x509;
@@ -18,5 +19,6 @@ pub(crate) use connection::{Connection, ConnectionClosed, Target};
 pub(crate) use dns::resolve;
 pub(crate) use listener::{Address, ListenOptions, ListenTarget, Listener, parse_address};
 pub(crate) use outbound::{Dial, DialOptions, OutboundInfo, Progress, parse_target, target_text};
+pub(crate) use tickets::Tickets;
 pub(crate) use tls::{Machine, provider as tls_provider};
-pub(crate) use verifier::PeerVerifier;
+pub(crate) use verifier::{Ask, PeerVerifier, while_asking};

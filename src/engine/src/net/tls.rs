@@ -1,5 +1,7 @@
 //! TLS as a machine without I/O: encrypted bytes in and out on one side, plain bytes on the other. Not for options or
 //! callbacks (session/tls.rs). Source: RFC 8446, RFC 5246 by way of rustls; pipyjs/filters.md section 7.
+//!
+//! The library bounds what a peer may send before it is known: 64 KiB of a handshake that is not complete.
 
 use crate::data::Data;
 use rustls::crypto::{CryptoProvider, ring};

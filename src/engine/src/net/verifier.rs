@@ -1,5 +1,8 @@
-//! Whom a TLS connection trusts: nobody asked, given authorities, or a script's verdict after the handshake.
+//! Whom a TLS connection trusts: nobody asked, given authorities, or a script's verdict.
 //! Source: pipyjs/filters.md section 7 (`trusted`, `verify`).
+//!
+//! The library calls its verifiers without a way to pass anything along, so whoever is to be asked is put into a scoped
+//! variable of the thread while the handshake goes on ([`while_asking`]).
 //!
 //! Proof of possession (the signature over the handshake) is always checked. A peer whose very certificate is in the
 //! list of trusted ones is trusted, as OpenSSL does with self-signed certificates.
@@ -12,7 +15,21 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use scoped_tls_hkt::scoped_thread_local;
 use std::sync::Arc;
+
+/// Who has the last word about a peer.
+pub(crate) trait Ask {
+    /// `ok`: whether the chain (the peer's own certificate first) leads to an authority. True: the peer is accepted.
+    fn ask(&mut self, ok: bool, chain: &[&CertificateDer<'_>]) -> bool;
+}
+
+scoped_thread_local!(static mut ASKED: for<'a> &'a mut (dyn Ask + 'a));
+
+/// Goes on with a handshake (`run`); verifiers that were made to ask, ask `asked`.
+pub(crate) fn while_asking<R>(asked: &mut dyn Ask, run: impl FnOnce() -> R) -> R {
+    ASKED.set(asked, run)
+}
 
 /// Decides about peers.
 #[derive(Debug)]
@@ -21,8 +38,8 @@ pub(crate) struct PeerVerifier {
     trusted: Vec<CertificateDer<'static>>,
     server: Option<Arc<WebPkiServerVerifier>>,
     client: Option<Arc<dyn ClientCertVerifier>>,
-    /// The verdict is asked for after the handshake ([`PeerVerifier::judge`]).
-    deferred: bool,
+    /// The verdict is asked for ([`while_asking`]).
+    asks: bool,
     /// The name of a server must match; only when a name was given (`sni`).
     named: bool,
 }
@@ -34,7 +51,7 @@ impl PeerVerifier {
     pub(crate) fn new(
         provider: &Arc<CryptoProvider>,
         trusted: Vec<CertificateDer<'static>>,
-        deferred: bool,
+        asks: bool,
         named: bool,
     ) -> Result<Arc<Self>, String> {
         let (mut server, mut client) = (None, None);
@@ -54,26 +71,31 @@ impl PeerVerifier {
             trusted,
             server,
             client,
-            deferred,
+            asks,
             named,
         }))
     }
 
     /// True when a peer must show a certificate.
     pub(crate) fn wants_certificate(&self) -> bool {
-        self.deferred || !self.trusted.is_empty()
+        self.asks || !self.trusted.is_empty()
     }
 
-    /// Whether the chain (the peer's own certificate first) leads to an authority; false without any.
-    pub(crate) fn judge(&self, chain: &[CertificateDer<'_>], name: Option<&ServerName<'_>>) -> bool {
-        let Some((own, others)) = chain.split_first() else {
-            return false;
-        };
-        let result = match name {
-            Some(name) => self.judge_server(own, others, name, &[], UnixTime::now()),
-            None => self.judge_client(own, others, UnixTime::now()),
-        };
-        result.is_ok()
+    /// The last word on what was found out.
+    fn verdict(
+        &self,
+        found: Result<(), Error>,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+    ) -> Result<(), Error> {
+        if !self.asks {
+            return found;
+        }
+        let chain: Vec<_> = std::iter::once(own).chain(others).collect();
+        if ASKED.is_set() && ASKED.with(|asked| asked.ask(found.is_ok(), &chain)) {
+            return Ok(());
+        }
+        Err(CertificateError::ApplicationVerificationFailure.into())
     }
 
     fn judge_server(
@@ -166,8 +188,9 @@ impl ServerCertVerifier for PeerVerifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if !self.deferred && !self.trusted.is_empty() {
-            self.judge_server(own, others, name, ocsp, now)?;
+        if self.wants_certificate() {
+            let found = self.judge_server(own, others, name, ocsp, now);
+            self.verdict(found, own, others)?;
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -186,9 +209,8 @@ impl ClientCertVerifier for PeerVerifier {
         others: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if !self.deferred {
-            self.judge_client(own, others, now)?;
-        }
+        let found = self.judge_client(own, others, now);
+        self.verdict(found, own, others)?;
         Ok(ClientCertVerified::assertion())
     }
 

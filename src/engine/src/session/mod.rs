@@ -11,7 +11,11 @@ mod http_server;
 mod http_session;
 mod http_slot;
 mod tls;
+mod tls_ciphers;
+mod tls_identity;
 mod tls_options;
+#[cfg(test)]
+mod tls_peer_tests;
 #[cfg(test)]
 mod tls_tests;
 

@@ -1,29 +1,24 @@
 //! What `acceptTLS` and `connectTLS` share: the flow between the plain side and the wire, and the callbacks.
 //! Source: pipyjs/filters.md section 7.
 //!
-//! `verify` is asked when the handshake is complete and before any byte of the application moves, not from within it:
-//! the library calls its verifiers where scripts cannot run.
+//! `verify` is asked within the handshake, so that a refused peer gets an alert and learns nothing more of us.
 
-use super::tls_options::{Given, Identity, Side, TlsOptions, identity, names};
+use super::tls_identity::{Identity, Shown};
+use super::tls_options::{Base, Given, Side, TlsOptions, names};
 use crate::data::Data;
 use crate::event::{Event, Reason};
-use crate::js;
-use crate::js::truthy;
+use crate::js::{self, Callback, truthy};
 use crate::limits;
-use crate::net::{Certificate, Machine, tls_provider};
-use crate::pipeline::{Args, Child, Closed, Cx, Filter, Hold, Out, Sub};
+use crate::net::{Ask, Certificate, Machine, while_asking};
+use crate::pipeline::{Args, Child, Closed, Cx, Filter, Hold, Out, Sub, Task, Wake, timer};
 use rquickjs::class::Trace;
 use rquickjs::{Class, Ctx, JsLifetime, Object, Value};
-use rustls::client::Resumption;
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::{CertificateDer, ServerName};
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
-
-/// Sessions of servers that a client filter remembers, to shorten later handshakes.
-const RESUMABLE_SESSIONS: usize = 32;
 
 /// What `onState` gets.
 #[derive(Trace, JsLifetime)]
@@ -84,7 +79,6 @@ pub(crate) struct TlsFilter {
     options: Rc<TlsOptions>,
     layout: Sub,
     machine: Option<Machine>,
-    name: Option<ServerName<'static>>,
     child: Option<Child>,
     stage: Stage,
     /// Input of the plain side, until the handshake is done.
@@ -93,6 +87,8 @@ pub(crate) struct TlsFilter {
     /// Sources that are not read while too much is held.
     blocked: Vec<Closed>,
     facts: Rc<RefCell<SessionFacts>>,
+    /// Ends a handshake that takes too long.
+    timer: Option<Task>,
     /// The plain side has ended: close_notify was sent.
     plain_ended: bool,
     /// The wire has ended, or the peer has said so.
@@ -111,6 +107,32 @@ enum Stage {
 enum Failure {
     Shown(String),
     Logged(Reason),
+}
+
+/// Asks `verify` about each certificate, that of the authority first, as OpenSSL does.
+struct Judge<'a, 'b, 'js> {
+    verify: &'a Callback,
+    cx: &'a mut Cx<'js>,
+    out: &'a Out<'b>,
+    failure: Option<Failure>,
+}
+
+impl Ask for Judge<'_, '_, '_> {
+    fn ask(&mut self, ok: bool, chain: &[&CertificateDer<'_>]) -> bool {
+        let ask = |cx: &mut Cx<'_>, der: &CertificateDer<'_>| -> Result<bool, Reason> {
+            let der = der.clone().into_owned();
+            let certificate = Class::instance(cx.js.clone(), Certificate { der });
+            let certificate = certificate.map_err(|error| cx.failed(&self.out.place(), error))?;
+            Ok(truthy(&cx.call(self.out, self.verify, (ok, certificate))?))
+        };
+        let failure = chain.iter().rev().find_map(|der| match ask(self.cx, der) {
+            Ok(true) => None,
+            Ok(false) => Some(Failure::Shown("peer refused by options.verify".to_owned())),
+            Err(reason) => Some(Failure::Logged(reason)),
+        });
+        self.failure = failure;
+        self.failure.is_none()
+    }
 }
 
 impl From<Reason> for Failure {
@@ -132,13 +154,13 @@ impl TlsFilter {
             options,
             layout,
             machine: None,
-            name: None,
             child: None,
             stage: Stage::Idle,
             held: Hold::default(),
             held_bytes: 0,
             blocked: Vec::new(),
             facts: Rc::default(),
+            timer: None,
             plain_ended: false,
             wire_ended: false,
         }
@@ -198,6 +220,7 @@ impl TlsFilter {
         self.stage = Stage::Handshake;
         if self.options.side == Side::Server {
             self.machine = Some(Machine::server());
+            self.watch(cx, out);
             return self.change(cx, "handshake", out);
         }
         self.spawn(out);
@@ -219,7 +242,6 @@ impl TlsFilter {
         };
         self.facts.borrow_mut().hostname = sni.unwrap_or_default();
         let config = self.client_config(cx, out)?;
-        self.name = Some(name.clone());
         let mut machine = Machine::client(config, name)?;
         let mut wire = Data::new();
         machine.collect(&mut wire);
@@ -229,117 +251,131 @@ impl TlsFilter {
         Ok(())
     }
 
-    /// The certificate to show; `sni`: what a client asked for.
-    fn identity(&self, cx: &mut Cx<'_>, sni: &str, out: &Out<'_>) -> Result<Option<Identity>, Failure> {
-        Ok(match &self.options.identity {
-            None => None,
-            Some(Given::Value(identity)) => Some(identity.clone()),
-            Some(Given::Call(callback)) => {
-                let value = cx.call(out, callback, (sni,))?;
-                if js::is_nullish(&value) {
-                    return Ok(None);
-                }
-                Some(identity(&cx.js, &value).map_err(|error| cx.failed(&out.place(), error))?)
-            }
-        })
+    /// Starts the time that the handshake may take.
+    fn watch(&mut self, cx: &Cx<'_>, out: &Out<'_>) {
+        if self.timer.is_none() {
+            let seconds = limits::TLS_HANDSHAKE_TIME.as_secs_f64();
+            self.timer = Some(timer(&cx.realm, out.port(), seconds));
+        }
+    }
+
+    /// The certificate that a function of the script chooses; `sni`: what a client asked for.
+    fn chosen(
+        &self,
+        cx: &mut Cx<'_>,
+        callback: &Callback,
+        sni: &str,
+        out: &Out<'_>,
+    ) -> Result<Option<Identity>, Failure> {
+        let value = cx.call(out, callback, (sni,))?;
+        if js::is_nullish(&value) {
+            return Ok(None);
+        }
+        let identity = Identity::of(&cx.js, &value).map_err(|error| cx.failed(&out.place(), error))?;
+        Ok(Some(identity))
     }
 
     fn client_config(&self, cx: &mut Cx<'_>, out: &Out<'_>) -> Result<Arc<ClientConfig>, Failure> {
-        let options = &self.options;
-        if let Some(config) = options.client.get() {
-            return Ok(config.clone());
+        let Base::Client(base) = &self.options.base else {
+            return Err(Failure::Shown("this side is a server".to_owned()));
+        };
+        let mut config = base.clone();
+        if let Some(Given::Call(callback)) = &self.options.identity {
+            let shown = self.chosen(cx, callback, "", out)?;
+            let shown = shown.as_ref().map_or_else(Shown::nothing, Shown::of);
+            Arc::make_mut(&mut config).client_auth_cert_resolver = Arc::new(shown);
         }
-        let builder = ClientConfig::builder_with_provider(tls_provider())
-            .with_protocol_versions(&options.versions)?
-            .dangerous()
-            .with_custom_certificate_verifier(options.verifier.clone());
-        let mut config = match self.identity(cx, "", out)? {
-            Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key.clone_key())?,
-            None => builder.with_no_client_auth(),
-        };
-        config.resumption = Resumption::in_memory_sessions(RESUMABLE_SESSIONS);
-        let alpn = match &options.alpn {
-            None => Vec::new(),
-            Some(Given::Value(names)) => names.clone(),
-            Some(Given::Call(callback)) => {
-                let value = cx.call(out, callback, ())?;
-                names(&cx.js, &value).map_err(|error| cx.failed(&out.place(), error))?
-            }
-        };
-        config.alpn_protocols = alpn.into_iter().map(String::into_bytes).collect();
-        let config = Arc::new(config);
-        if !matches!(options.identity, Some(Given::Call(_))) && !matches!(options.alpn, Some(Given::Call(_))) {
-            return Ok(options.client.get_or_init(|| config).clone());
+        if let Some(Given::Call(callback)) = &self.options.alpn {
+            let value = cx.call(out, callback, ())?;
+            let names = names(&cx.js, &value).map_err(|error| cx.failed(&out.place(), error))?;
+            Arc::make_mut(&mut config).alpn_protocols = names.into_iter().map(String::into_bytes).collect();
         }
         Ok(config)
     }
 
     fn server_config(&self, cx: &mut Cx<'_>, out: &Out<'_>) -> Result<Arc<ServerConfig>, Failure> {
-        let options = &self.options;
+        let Base::Server(base, named) = &self.options.base else {
+            return Err(Failure::Shown("this side is a client".to_owned()));
+        };
         let hello = self.machine.as_ref().map(Machine::hello).unwrap_or_default();
         let sni = hello.server_name.unwrap_or_default();
         self.facts.borrow_mut().hostname.clone_from(&sni);
-        let base = match options.server.get() {
-            Some(config) => config.clone(),
-            None => {
-                let identity = self.identity(cx, &sni, out)?;
-                let identity = identity.ok_or_else(|| Failure::Shown(format!("no certificate for '{sni}'")))?;
-                let builder =
-                    ServerConfig::builder_with_provider(tls_provider()).with_protocol_versions(&options.versions)?;
-                let builder = if options.verifier.wants_certificate() {
-                    builder.with_client_cert_verifier(options.verifier.clone())
-                } else {
-                    builder.with_no_client_auth()
-                };
-                let config = Arc::new(builder.with_single_cert(identity.chain, identity.key.clone_key())?);
-                if matches!(options.identity, Some(Given::Value(_))) {
-                    options.server.get_or_init(|| config.clone());
-                }
-                config
-            }
+        let none = || Failure::Shown(format!("no certificate for '{sni}'"));
+        let shown = match &self.options.identity {
+            None => return Err(none()),
+            Some(Given::Value(_)) => None,
+            Some(Given::Call(callback)) => Some(self.chosen(cx, callback, &sni, out)?.ok_or_else(none)?),
         };
-        let offered: Vec<String> = hello
-            .protocols
-            .iter()
-            .map(|name| String::from_utf8_lossy(name).into_owned())
-            .collect();
-        let chosen = match &options.alpn {
-            _ if offered.is_empty() => None,
-            None => None,
-            Some(Given::Value(names)) => names.iter().find(|name| offered.contains(name)).cloned(),
+        let offered = || {
+            hello
+                .protocols
+                .iter()
+                .map(|name| String::from_utf8_lossy(name).into_owned())
+        };
+        let mut config = base.clone();
+        match &self.options.alpn {
+            _ if hello.protocols.is_empty() => {}
+            None => {}
+            // No common protocol: goes on without one, where the library would refuse.
+            Some(Given::Value(_)) => {
+                let common = named.iter().find(|(name, _)| offered().any(|offered| offered == *name));
+                config = common.map_or(config, |(_, config)| config.clone());
+            }
             Some(Given::Call(callback)) => {
-                let index = cx.call(out, callback, (offered.clone(),))?;
+                let index = cx.call(out, callback, (offered().collect::<Vec<_>>(),))?;
                 let index = index.as_number().filter(|index| *index >= 0.0);
-                index.and_then(|index| offered.get(index as usize).cloned())
+                if let Some(name) = index.and_then(|index| hello.protocols.get(index as usize)) {
+                    Arc::make_mut(&mut config).alpn_protocols = vec![name.clone()];
+                }
             }
+        }
+        if let Some(identity) = &shown {
+            Arc::make_mut(&mut config).cert_resolver = Arc::new(Shown::of(identity));
+        }
+        Ok(config)
+    }
+
+    /// Lets the machine go on, and sends what it wants to send. None: there is no machine.
+    fn drive<R>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        out: &mut Out<'_>,
+        run: impl FnOnce(&mut Machine, &mut Data) -> Result<R, rustls::Error>,
+    ) -> Result<Option<R>, Failure> {
+        let Some(mut machine) = self.machine.take() else {
+            return Ok(None);
         };
-        // No common protocol: goes on without one, where the library would refuse.
-        let Some(chosen) = chosen else { return Ok(base) };
-        let mut config = ServerConfig::clone(&base);
-        config.alpn_protocols = vec![chosen.into_bytes()];
-        Ok(Arc::new(config))
+        let mut wire = Data::new();
+        let options = self.options.clone();
+        let result = match &options.verify {
+            Some(verify) if self.stage == Stage::Handshake => {
+                let mut judge = Judge {
+                    verify,
+                    cx,
+                    out,
+                    failure: None,
+                };
+                let result = while_asking(&mut judge, || run(&mut machine, &mut wire));
+                judge.failure.map_or_else(|| result.map_err(Failure::from), Err)
+            }
+            _ => run(&mut machine, &mut wire).map_err(Failure::from),
+        };
+        self.machine = Some(machine);
+        self.send(wire, out);
+        result.map(Some)
     }
 
     /// Encrypted bytes.
     fn wire_data(&mut self, cx: &mut Cx<'_>, data: Data, out: &mut Out<'_>) -> Result<(), Failure> {
-        let Some(mut machine) = self.machine.take() else {
-            return Ok(());
-        };
-        let mut wire = Data::new();
-        let result = machine.decrypt(data, &mut wire);
-        self.machine = Some(machine);
-        self.send(wire, out);
-        let mut progress = result?;
+        if self.stage == Stage::Handshake {
+            self.watch(cx, out);
+        }
+        let progress = self.drive(cx, out, |machine, wire| machine.decrypt(data, wire))?;
+        let Some(mut progress) = progress else { return Ok(()) };
         if progress.asked {
             let config = self.server_config(cx, out)?;
-            let Some(mut machine) = self.machine.take() else {
-                return Ok(());
-            };
-            let mut wire = Data::new();
-            let result = machine.configure(config, &mut wire);
-            self.machine = Some(machine);
-            self.send(wire, out);
-            progress = result?;
+            let configured = self.drive(cx, out, |machine, wire| machine.configure(config, wire))?;
+            progress = configured.unwrap_or_default();
         }
         let is_done = self.machine.as_ref().is_some_and(|machine| !machine.is_handshaking());
         if is_done && self.stage == Stage::Handshake {
@@ -358,16 +394,7 @@ impl TlsFilter {
         let Some(machine) = &self.machine else { return Ok(()) };
         let chain = machine.peer_chain().to_vec();
         let protocol = machine.protocol();
-        if let Some(verify) = &self.options.verify {
-            let ok = self.options.verifier.judge(&chain, self.name.as_ref());
-            for der in chain.iter().rev() {
-                let certificate = Class::instance(cx.js.clone(), Certificate { der: der.clone() });
-                let certificate = certificate.map_err(|error| cx.failed(&out.place(), error))?;
-                if !truthy(&cx.call(out, verify, (ok, certificate))?) {
-                    return Err(Failure::Shown("peer refused by options.verify".to_owned()));
-                }
-            }
-        }
+        self.timer = None;
         self.stage = Stage::Connected;
         {
             let mut facts = self.facts.borrow_mut();
@@ -457,6 +484,7 @@ impl TlsFilter {
     fn fail(&mut self, cx: &mut Cx<'_>, failure: Failure, out: &mut Out<'_>) {
         let was_connected = self.stage == Stage::Connected;
         self.stage = Stage::Over;
+        self.timer = None;
         self.held.clear();
         self.blocked.clear();
         let reason = match failure {
@@ -509,6 +537,13 @@ impl Filter for TlsFilter {
 
     fn output(&mut self, cx: &mut Cx<'_>, _key: u64, event: Event, out: &mut Out<'_>) {
         self.handle(cx, self.options.side == Side::Server, event, out);
+    }
+
+    fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
+        if matches!(wake, Wake::Timer) && self.stage == Stage::Handshake {
+            let limit = limits::TLS_HANDSHAKE_TIME.as_secs();
+            self.fail(cx, Failure::Shown(format!("not done within {limit} seconds")), out);
+        }
     }
 
     fn reset(&mut self) {

@@ -1,6 +1,6 @@
 //! TLS on loopback, between our two filters and with OpenSSL's. Expectations: pipyjs/filters.md section 7.
 
-use crate::worker::testing::{DEADLINE, exchange, free_port, serve};
+use crate::worker::testing::{DEADLINE, check_refused, exchange, free_port, serve};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 /// Keys made by OpenSSL: an authority, a server and a client it has signed, another authority.
-static KEYS: LazyLock<TempDir> = LazyLock::new(|| {
+pub(super) static KEYS: LazyLock<TempDir> = LazyLock::new(|| {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let sign = |name: &str, subject: &str, names: &str| {
         openssl(
@@ -42,7 +42,7 @@ static KEYS: LazyLock<TempDir> = LazyLock::new(|| {
     dir
 });
 
-fn openssl(dir: &Path, args: &str) {
+pub(super) fn openssl(dir: &Path, args: &str) {
     let done = Command::new("openssl")
         .args(args.split(' '))
         .current_dir(dir)
@@ -56,13 +56,13 @@ fn openssl(dir: &Path, args: &str) {
 }
 
 /// A file made by [`KEYS`] as a script's string.
-fn file(name: &str) -> String {
+pub(super) fn file(name: &str) -> String {
     let text = std::fs::read_to_string(KEYS.path().join(name)).expect(name);
     format!("`{text}`")
 }
 
 /// Objects that the scripts below use.
-fn prelude() -> String {
+pub(super) fn prelude() -> String {
     let mut script = String::new();
     for name in ["ca", "other", "server", "client"] {
         script.push_str(&format!(
@@ -197,6 +197,42 @@ async fn our_client_and_our_server() {
             "HELLO[]",
         ),
         (
+            "ALPN as a string, on both sides",
+            "{ certificate: server, alpn: 'h2' }",
+            "{ alpn: 'h2', handshake: i => trace.push(i.alpn) }",
+            "HELLO[h2]",
+        ),
+        (
+            "ALPN by function, none",
+            "{ certificate: server, alpn: () => -1 }",
+            "{ alpn: ['a'], handshake: i => trace.push('<' + i.alpn + '>') }",
+            "HELLO[<>]",
+        ),
+        (
+            "an exception in verify",
+            plain,
+            "{ trusted: [ca.cert], verify: () => { throw new Error('x') } }",
+            "[Error: x]",
+        ),
+        (
+            "refused by the server's verify",
+            "{ certificate: server, trusted: [ca.cert], verify: () => false, maxVersion: 'TLS1.2' }",
+            "{ certificate: client, onState: s => trace.push(s.state + ':' + (s.error ?? '')) }",
+            "[handshake: closed:received fatal alert: AccessDenied]",
+        ),
+        (
+            "the authority is asked about first",
+            "{ certificate: { cert: new crypto.CertificateChain(server.cert.toPEM().toString() + ca.cert.toPEM()), key: server.key } }",
+            "{ trusted: [ca.cert], verify: (ok, cert) => (trace.push(cert.subject.CN), ok) }",
+            "HELLO[ca server]",
+        ),
+        (
+            "dhparam and an older minVersion are accepted",
+            "{ certificate: server, dhparam: 'auto', minVersion: 'TLS1' }",
+            "{ dhparam: new Data('x'), minVersion: 'TLS1.1' }",
+            "HELLO[]",
+        ),
+        (
             "states",
             plain,
             "{ sni: () => 'one.test', onState: s => trace.push(s.state + ':' + s.hostname + ':' + (s.peer?.issuer?.CN ?? '')) }",
@@ -265,7 +301,7 @@ async fn large_bodies_pass() {
 }
 
 /// A process that ends with the test.
-struct Running(Child);
+pub(super) struct Running(pub(super) Child);
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.kill().ok();
@@ -437,4 +473,55 @@ async fn certificates_say_what_is_in_them() {
             "{name}"
         );
     }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn options_that_cannot_work_do_not_load() {
+    for (options, expected) in [
+        (
+            "{ certificate: { cert: server.cert, key: client.key } }",
+            "does not belong to the certificate",
+        ),
+        (
+            "{ certificate: 1 }",
+            "options.certificate expects { cert, key } or a function",
+        ),
+        (
+            "{ trusted: ca.cert }",
+            "options.trusted expects an array of certificates",
+        ),
+        (
+            "{ maxVersion: 'TLS1.1' }",
+            "options.maxVersion 'TLS1.1': the oldest version supported is TLS1.2",
+        ),
+        (
+            "{ minVersion: 'TLS1.3', maxVersion: 'TLS1.2' }",
+            "options.minVersion 'TLS1.3' is above",
+        ),
+        ("{ minVersion: 'SSL3' }", "options.minVersion 'SSL3' is unknown"),
+        (
+            "{ ciphers: 'RC4-MD5' }",
+            "options.ciphers 'RC4-MD5' names no cipher that is supported",
+        ),
+        (
+            "{ ciphers: 'TLS_AES_128_GCM_SHA256', maxVersion: 'TLS1.2' }",
+            "options.ciphers, minVersion and maxVersion leave nothing to offer",
+        ),
+        ("{ alpn: [''] }", "a protocol's name has 1 to 255 bytes"),
+        ("{ dhparam: 1 }", "options.dhparam expects a string or a Data"),
+    ] {
+        for filter in ["acceptTLS", "connectTLS"] {
+            let script = format!(
+                "((() => {{ {} return pipy().listen(PORT).{filter}({options}).to('x').pipeline('x').dummy() }})())",
+                prelude()
+            );
+            check_refused(options, &[("/main.js", &script)], expected).await;
+        }
+    }
+}
+
+/// A verifier that lets every server pass.
+pub(super) fn anybody() -> std::sync::Arc<crate::net::PeerVerifier> {
+    let provider = crate::net::tls_provider();
+    crate::net::PeerVerifier::new(&provider, Vec::new(), false, false).expect("no authorities, no error")
 }
