@@ -1,15 +1,52 @@
-//! `algo`: identifiers and hashes. Source: pipyjs/globals.md section 6.
+//! `algo`: caches, load balancers, pools, routers, percentiles, identifiers, hashes. Source: pipyjs/globals.md section 6.
+//! The classes are JavaScript (see embedded.rs for why), each in `algo_<name>.js`.
 
+use super::embedded::{define, nothing, seconds};
 use crate::js;
+use crate::pipeline::realm;
 use rquickjs::function::{Function, Opt};
 use rquickjs::{Ctx, Object, Value};
 use std::hash::{DefaultHasher, Hasher};
+use std::time::Instant;
 
 pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     let algo = Object::new(ctx.clone())?;
     algo.set("uuid", Function::new(ctx.clone(), || uuid(fastrand::u128(..)))?)?;
     algo.set("hash", Function::new(ctx.clone(), hash)?)?;
+    let balancer = include_str!("algo_balancer.js");
+    define(&algo, "Cache", include_str!("algo_cache.js"), cache_needs)?;
+    define(&algo, "RoundRobinLoadBalancer", balancer, balancer_needs)?;
+    define(&algo, "LeastWorkLoadBalancer", balancer, balancer_needs)?;
+    define(&algo, "HashingLoadBalancer", balancer, balancer_needs)?;
+    define(&algo, "LoadBalancer", include_str!("algo_load_balancer.js"), nothing)?;
+    define(&algo, "ResourcePool", include_str!("algo_resource_pool.js"), nothing)?;
+    define(&algo, "URLRouter", include_str!("algo_url_router.js"), nothing)?;
+    define(&algo, "Percentile", include_str!("algo_percentile.js"), nothing)?;
     ctx.globals().set("algo", algo)
+}
+
+fn cache_needs<'js>(ctx: &Ctx<'js>) -> js::Result<Object<'js>> {
+    let needs = nothing(ctx)?;
+    let start = Instant::now();
+    // Not the time of day, which may jump: milliseconds since the class was made.
+    let now = Function::new(ctx.clone(), move || start.elapsed().as_secs_f64() * 1000.0)?;
+    needs.set("now", now)?;
+    needs.set("seconds", seconds(ctx)?)?;
+    Ok(needs)
+}
+
+fn balancer_needs<'js>(ctx: &Ctx<'js>) -> js::Result<Object<'js>> {
+    let needs = nothing(ctx)?;
+    let inbound = Function::new(ctx.clone(), |ctx: Ctx<'js>| -> js::Result<Value<'js>> {
+        let context = realm(&ctx).scope.current();
+        match context.as_ref().and_then(|context| context.inbound()) {
+            Some(inbound) => inbound.value(&ctx),
+            None => Ok(Value::new_null(ctx)),
+        }
+    })?;
+    needs.set("inbound", inbound)?;
+    needs.set("hash", Function::new(ctx.clone(), hash)?)?;
+    Ok(needs)
 }
 
 /// RFC 9562 section 5.4: version 4 of these random bits.

@@ -2,9 +2,12 @@
 //! Source: pipyjs/globals.md.
 
 mod algo;
+#[cfg(test)]
+mod algo_tests;
 mod console;
 mod crypto;
 mod dns;
+mod embedded;
 mod events;
 mod functions;
 mod http;
@@ -85,7 +88,7 @@ pub(crate) static GLOBALS: &[Global] = &[
     },
     Global {
         name: "algo",
-        about: "identifiers and hashes",
+        about: "caches, load balancers, pools, routers, percentiles, identifiers, hashes",
         init: algo::init,
     },
     Global {

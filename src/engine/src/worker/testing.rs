@@ -87,6 +87,32 @@ pub(crate) async fn check(name: &str, files: &[(&str, &str)], input: &str, outpu
     assert_eq!(String::from_utf8_lossy(&got), output, "{name}");
 }
 
+/// Values of expressions, as text, in one engine: what each must be, or `throws MESSAGE`. In strings no backslash.
+#[track_caller]
+pub(crate) fn check_values<'a>(rows: &'a [(&'a str, &'a str)]) -> impl Future<Output = ()> + 'a {
+    let place = std::panic::Location::caller();
+    async move {
+        let wrapped = rows
+            .iter()
+            .map(|(value, _)| format!("invoke(() => '' + ({value}), message => 'throws ' + message)"));
+        let script = format!(
+            "pipy().listen(PORT).replaceData(() => new Data([{}].join('\\n')))",
+            wrapped.collect::<Vec<_>>().join(",\n")
+        );
+        let served = match try_serve(&[("/main.js", &script)]).await {
+            Ok(served) => served,
+            Err(error) => panic!("{place}: {error}"),
+        };
+        let got = exchange(served.port, b"x").await;
+        let got = String::from_utf8_lossy(&got);
+        let lines: Vec<&str> = got.split('\n').collect();
+        assert_eq!(lines.len(), rows.len(), "{place}: {got}");
+        for ((value, expected), got) in rows.iter().zip(lines) {
+            assert_eq!(got, *expected, "{place}: {value}");
+        }
+    }
+}
+
 /// Files that must not load, with a part of what is said.
 pub(crate) async fn check_refused(name: &str, files: &[(&str, &str)], message: &str) {
     match try_serve(files).await {

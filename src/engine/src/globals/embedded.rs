@@ -1,0 +1,53 @@
+//! Classes of globals that are written in JavaScript: `<name>.js` beside `<name>.rs` is one expression, a function of
+//! what it needs of the engine that returns the class, or several by name. Not for: what scripts call rarely or what needs bytes, tasks or
+//! other threads; those are Rust classes.
+//!
+//! Why JavaScript: tables keyed by any value (`algo.Cache`, balancers) are a Map, whose look-up from a closure costs less
+//! than crossing into Rust, converting the key and borrowing a class. Methods are closures, so they stay bound when taken
+//! off the object (pipyjs/model.md section 4 item 17). A class is compiled when a script first names it.
+
+use crate::js;
+use rquickjs::object::{Accessor, Property};
+use rquickjs::prelude::This;
+use rquickjs::{Ctx, Function, IntoJs, Object, Value};
+
+/// Makes what an embedded class needs of the engine.
+pub(super) type Needs = for<'js> fn(&Ctx<'js>) -> js::Result<Object<'js>>;
+
+/// Sets `object.name` to the class that `source` makes; compiled at its first use.
+pub(super) fn define<'js>(
+    object: &Object<'js>,
+    name: &'static str,
+    source: &'static str,
+    needs: Needs,
+) -> js::Result<()> {
+    let get = move |ctx: Ctx<'js>, this: This<Object<'js>>| -> js::Result<Value<'js>> {
+        let make: Function = ctx.eval(source)?;
+        let made: Value = make.call((needs(&ctx)?,))?;
+        let class = match made.as_object().filter(|_| !made.is_function()) {
+            Some(several) => several.get(name)?,
+            None => made,
+        };
+        this.0.prop(
+            name,
+            Property::from(class.clone()).configurable().enumerable().writable(),
+        )?;
+        Ok(class)
+    };
+    object.prop(name, Accessor::from(get).configurable().enumerable())
+}
+
+/// Nothing.
+pub(super) fn nothing<'js>(ctx: &Ctx<'js>) -> js::Result<Object<'js>> {
+    Object::new(ctx.clone())
+}
+
+/// `seconds(value)`: a duration as options give it, or undefined.
+pub(super) fn seconds<'js>(ctx: &Ctx<'js>) -> js::Result<Function<'js>> {
+    Function::new(ctx.clone(), |ctx: Ctx<'js>, value: Value<'js>| {
+        match js::seconds_of(&value) {
+            Some(seconds) => seconds.into_js(&ctx),
+            None => Ok(Value::new_undefined(ctx)),
+        }
+    })
+}
