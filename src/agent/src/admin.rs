@@ -18,9 +18,10 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net as unix;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// What the routes read.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub(crate) struct Admin {
     pub(crate) log: Log,
     /// The command line as one line, without `--log-level`.
     pub(crate) options: String,
+    /// TLS of the TCP port.
+    pub(crate) tls: Option<TlsAcceptor>,
 }
 
 /// An open admin port; closed on drop.
@@ -61,7 +64,10 @@ impl Admin {
                     return;
                 };
                 match listener.accept().await {
-                    Ok((stream, _)) => self.clone().answer(stream, permit),
+                    Ok((stream, _)) => match self.tls.clone() {
+                        None => self.clone().answer(stream, permit),
+                        Some(tls) => self.clone().answer_tls(tls, stream, permit),
+                    },
                     Err(_) => tokio::time::sleep(limits::ACCEPT_PAUSE).await,
                 }
             }
@@ -93,8 +99,19 @@ impl Admin {
         Ok(Open(task.abort_handle()))
     }
 
+    /// As `answer`, after a handshake, which has the same time.
+    fn answer_tls(self, tls: TlsAcceptor, stream: TcpStream, permit: OwnedSemaphorePermit) {
+        tokio::spawn(async move {
+            match tokio::time::timeout(limits::ADMIN_TIME, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.answer(stream, permit),
+                Ok(Err(error)) => tracing::debug!(target: "listener", %error, "handshake at the admin port failed"),
+                Err(_) => tracing::debug!(target: "listener", "handshake at the admin port took too long"),
+            }
+        });
+    }
+
     /// Serves one connection in a task of its own, for a bounded time.
-    fn answer<S>(self, stream: S, permit: tokio::sync::OwnedSemaphorePermit)
+    fn answer<S>(self, stream: S, permit: OwnedSemaphorePermit)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {

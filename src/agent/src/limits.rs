@@ -8,6 +8,8 @@ pub(crate) const LOG_HISTORY_BYTES: (usize, usize) = (1 << 20, 256 << 20);
 pub(crate) const LOG_LINE_BYTES: usize = 16 << 10;
 /// Worker threads that may be asked for.
 pub(crate) const THREADS: usize = 1024;
+/// Bytes read of a file with certificates or a key.
+pub(crate) const PEM_BYTES: u64 = 1 << 20;
 /// Processes of `ballast container`.
 pub(crate) const PROCESSES: usize = 256;
 /// How long those that are left may take to finish when one of them has ended.

@@ -68,7 +68,7 @@ impl Client {
         };
         if url.scheme() == "https" && certs.is_empty() {
             return Err(Error::Setup(format!(
-                "{} needs CA certificates (BALLAST_REPO_CA)",
+                "{} needs CA certificates (BALLAST_REPO_CA, or --tls-trusted=FILE)",
                 shown(url)
             )));
         }

@@ -10,7 +10,7 @@ mod run;
 
 pub(crate) use agent::AgentConfig;
 pub(crate) use container::ContainerConfig;
-pub(crate) use run::{LogTo, Program, RunConfig};
+pub(crate) use run::{LogTo, Program, RunConfig, TlsFiles};
 
 /// What the process is to do.
 pub(crate) enum Command {

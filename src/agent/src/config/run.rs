@@ -4,9 +4,10 @@
 use super::flags::{FLAGS, Takes};
 use super::{Command, RUN_FAILED, help};
 use crate::limits;
-use crate::log::LogLevel;
+use crate::log::{LogLevel, Rotation};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What `run` is to do, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub(crate) struct RunConfig {
     pub(crate) log_to: LogTo,
     /// A file that it goes to as well.
     pub(crate) log_file: Option<PathBuf>,
+    /// When that file is full.
+    pub(crate) log_rotation: Rotation,
     /// Bytes of log kept in memory.
     pub(crate) log_history_bytes: usize,
     /// Look for changes, retry at the start.
@@ -37,6 +40,10 @@ pub(crate) struct RunConfig {
     pub(crate) reuse_port: bool,
     /// Where the admin port is.
     pub(crate) admin: Option<SocketAddr>,
+    /// TLS of the admin port.
+    pub(crate) admin_tls: TlsFiles,
+    /// TLS towards the Repo.
+    pub(crate) repo_tls: TlsFiles,
     /// Whether it is open from the start.
     pub(crate) admin_open: bool,
     /// Identity; None: make one.
@@ -47,6 +54,34 @@ pub(crate) struct RunConfig {
     pub(crate) watch_file: bool,
     /// Load, report, exit.
     pub(crate) verify: bool,
+}
+
+/// PEM files for one side of TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    /// Our certificate.
+    pub(crate) cert: Option<PathBuf>,
+    /// Its key.
+    pub(crate) key: Option<PathBuf>,
+    /// Certificates that sign the peer's.
+    pub(crate) trusted: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// The rules of the command line: certificate and key come together; the server's `trusted` needs them.
+    fn check(&self, prefix: &str, is_server: bool) -> Result<(), String> {
+        if self.cert.is_some() != self.key.is_some() {
+            return Err(format!(
+                "options --{prefix}-cert and --{prefix}-key are only used together"
+            ));
+        }
+        if is_server && self.trusted.is_some() && self.cert.is_none() {
+            return Err(format!(
+                "option --{prefix}-trusted needs --{prefix}-cert and --{prefix}-key"
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// What the positional is.
@@ -94,6 +129,7 @@ fn parse(program: &str, args: &[String]) -> Result<Command, String> {
         log_level: LogLevel::default(),
         log_to: LogTo::Stderr,
         log_file: None,
+        log_rotation: Rotation::default(),
         log_history_bytes: limits::LOG_HISTORY_BYTES.0,
         reload: true,
         status: true,
@@ -101,6 +137,8 @@ fn parse(program: &str, args: &[String]) -> Result<Command, String> {
         force_start: false,
         reuse_port: false,
         admin: None,
+        admin_tls: TlsFiles::default(),
+        repo_tls: TlsFiles::default(),
         admin_open: true,
         uuid: None,
         name: String::new(),
@@ -155,6 +193,19 @@ fn parse(program: &str, args: &[String]) -> Result<Command, String> {
             "--threads" => config.threads = threads(value).ok_or_else(|| bad("a number from 1, or max"))?,
             "--log-level" => config.log_level = value.parse::<LogLevel>().map_err(|what| bad(&what))?,
             "--log-file" => config.log_file = Some(PathBuf::from(value)),
+            "--log-file-max-size" => {
+                let bytes = size(value).filter(|bytes| *bytes > 0);
+                config.log_rotation.max_bytes =
+                    Some(bytes.ok_or_else(|| bad("bytes, or with k, m or g behind"))? as u64);
+            }
+            "--log-file-max-count" => {
+                config.log_rotation.max_files = Some(value.parse().map_err(|_| bad("a number"))?);
+            }
+            "--log-file-rotate-interval" => {
+                let interval = duration(value).filter(|interval| !interval.is_zero());
+                config.log_rotation.interval =
+                    Some(interval.ok_or_else(|| bad("seconds, or with s, m, h or d behind"))?);
+            }
             "--log-local" => {
                 config.log_to = match value {
                     "stdout" => LogTo::Stdout,
@@ -175,6 +226,23 @@ fn parse(program: &str, args: &[String]) -> Result<Command, String> {
             "--force-start" => config.force_start = true,
             "--reuse-port" => config.reuse_port = true,
             "--admin-port" => config.admin = Some(address(value).ok_or_else(|| bad("[[ip]:]port"))?),
+            "--admin-tls-cert" => config.admin_tls.cert = Some(PathBuf::from(value)),
+            "--admin-tls-key" => config.admin_tls.key = Some(PathBuf::from(value)),
+            "--admin-tls-trusted" => config.admin_tls.trusted = Some(PathBuf::from(value)),
+            "--tls-cert" => config.repo_tls.cert = Some(PathBuf::from(value)),
+            "--tls-key" => config.repo_tls.key = Some(PathBuf::from(value)),
+            "--tls-trusted" => config.repo_tls.trusted = Some(PathBuf::from(value)),
+            "--init-repo" | "--init-code" | "--admin-gui" => {
+                return Err(format!(
+                    "option {name} is for a Repo, which is the program ballast-repo"
+                ));
+            }
+            "--openssl-engine" => {
+                return Err(format!(
+                    "option {name}: there is no OpenSSL in here to load an engine into"
+                ));
+            }
+            "--trace-objects" | "--admin-log-file" => {}
             "--admin-port-off" => config.admin_open = false,
             "--instance-uuid" if value.is_empty() || value.contains('/') => {
                 return Err(bad("some text without a slash"));
@@ -186,6 +254,8 @@ fn parse(program: &str, args: &[String]) -> Result<Command, String> {
             other => return Err(format!("option {other} is not implemented")),
         }
     }
+    config.admin_tls.check("admin-tls", true)?;
+    config.repo_tls.check("tls", false)?;
     config.program = program_of(positional, form)?;
     Ok(Command::Run(Box::new(config)))
 }
@@ -243,6 +313,19 @@ fn size(text: &str) -> Option<usize> {
         _ => return None,
     };
     digits.parse::<usize>().ok()?.checked_mul(1 << shift)
+}
+
+/// Seconds, with s, m, h or d for the unit.
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text.get(digits.len()..)? {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    Some(Duration::from_secs(digits.parse::<u64>().ok()?.checked_mul(unit)?))
 }
 
 /// `6062`, `:6062`, `127.0.0.1:6062`, `[::1]:6062`; without an address: all of them.

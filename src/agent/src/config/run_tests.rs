@@ -55,6 +55,18 @@ fn values() {
     check("x --threads=3 --reuse-port", |c| c.threads == 3 && c.reuse_port);
     check("x --threads=max", |c| c.threads >= 1);
     check("x --log-local=null", |c| c.log_to == LogTo::Nowhere);
+    check(
+        "x --log-file-max-size=1k --log-file-max-count=3 --log-file-rotate-interval=2h",
+        |c| {
+            let interval = Some(Duration::from_secs(7200));
+            c.log_rotation
+                == Rotation {
+                    max_bytes: Some(1024),
+                    max_files: Some(3),
+                    interval,
+                }
+        },
+    );
     check("x --log-history-limit=2k", |c| c.log_history_bytes == 2048);
     check("x --no-reload --no-status --no-metrics", |c| {
         !c.reload && !c.status && !c.metrics
@@ -99,6 +111,12 @@ fn what_is_refused() {
     refuse("x --log-history-limit=257m", "invalid value");
     refuse("x --instance-uuid=a/b", "invalid value");
     refuse("x --pipy", "must come first");
+    refuse("x --tls-cert=a", "--tls-cert and --tls-key are only used together");
+    refuse("x --admin-tls-key=a", "--admin-tls-cert and --admin-tls-key");
+    refuse("x --admin-tls-trusted=a", "--admin-tls-trusted needs");
+    refuse("x --log-file-rotate-interval=5w", "invalid value");
+    refuse("x --log-file-max-size=0", "invalid value");
+    refuse("x --init-repo=a", "ballast-repo");
 }
 
 #[test]

@@ -3,11 +3,13 @@
 //! here uses; so this is a whole subscriber of its own, without the registry that would cost each Pod memory.
 //! Source: pipyjs/cli.md section 5. DEVIATES: times are UTC, not local time, for a Pod has no time zone data.
 
+mod file;
 mod level;
 mod redact;
 mod ring;
 mod time;
 
+pub(crate) use file::{LogFile, Rotation};
 pub(crate) use level::{Level, LogLevel};
 pub(crate) use redact::redact;
 pub(crate) use ring::Ring;
@@ -15,7 +17,6 @@ pub(crate) use ring::Ring;
 use crate::config::LogTo;
 use crate::limits;
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::field::{Field, Visit};
@@ -29,13 +30,13 @@ pub(crate) struct Log(Arc<Mutex<State>>);
 struct State {
     level: LogLevel,
     to: LogTo,
-    file: Option<File>,
+    file: Option<LogFile>,
     ring: Ring,
 }
 
 impl Log {
     /// Makes the log and lets all events of this process come to it.
-    pub(crate) fn install(level: LogLevel, to: LogTo, file: Option<File>, history_bytes: usize) -> Self {
+    pub(crate) fn install(level: LogLevel, to: LogTo, file: Option<LogFile>, history_bytes: usize) -> Self {
         let log = Log(Arc::new(Mutex::new(State {
             level,
             to,
@@ -116,7 +117,7 @@ impl State {
             LogTo::Nowhere => None,
         };
         if let Some(file) = &mut self.file {
-            file.write_all(line).ok();
+            file.put(line);
         }
         self.ring.push(line);
     }

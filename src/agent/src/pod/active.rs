@@ -189,6 +189,7 @@ impl Active {
             facts: self.facts.clone(),
             log: self.log.clone(),
             options: String::new(),
+            tls: None,
         };
         let opened = if address::is_in_host_network(snapshot.files.get(POD_PATH)) {
             // Another Pod of this node may have the plain name.

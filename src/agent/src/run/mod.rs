@@ -9,12 +9,11 @@ use crate::config::{RUN_FAILED, RunConfig};
 use crate::facts::{self, Facts};
 use crate::feed::{Change, codebase};
 use crate::limits;
-use crate::log::Log;
+use crate::log::{Log, LogFile};
 use crate::running::Running;
 use crate::signals::Signals;
 use ballast_engine::{Codebase, Error, Notice, Options};
 use source::Source;
-use std::fs::OpenOptions;
 use std::io::Write;
 
 /// Runs until there is nothing left to do, and gives the exit code.
@@ -22,7 +21,7 @@ pub(crate) fn main(config: RunConfig) -> u8 {
     let file = config
         .log_file
         .as_ref()
-        .map(|path| OpenOptions::new().create(true).append(true).open(path));
+        .map(|path| LogFile::open(path, config.log_rotation.clone()));
     let file = match file.transpose() {
         Ok(file) => file,
         Err(error) => return fail(&format!("cannot write the log file: {error}")),
@@ -54,6 +53,10 @@ async fn run(config: RunConfig, log: Log) -> u8 {
                 facts: facts.clone(),
                 log,
                 options: shown_options(&config),
+                tls: match crate::admin_tls::acceptor(&config.admin_tls) {
+                    Ok(tls) => tls,
+                    Err(error) => return fail(&error),
+                },
             },
             open: None,
         },

@@ -8,6 +8,7 @@ use crate::limits;
 use ballast_engine::Codebase;
 use ballast_repo_client::{Options, Worker};
 use bytes::Bytes;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -71,7 +72,7 @@ impl Source {
                 let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
                 Ok(local(folder.unwrap_or(Path::new(".")), format!("/{name}")))
             }
-            Program::Remote(url) => remote(url, config.reload).map(Source::Remote),
+            Program::Remote(url) => remote(url, config).map(Source::Remote),
         }
     }
 
@@ -171,8 +172,14 @@ impl Local {
 }
 
 /// Follows a codebase; without `reload` it is downloaded once.
-fn remote(url: &str, reload: bool) -> Result<Remote, String> {
+fn remote(url: &str, config: &RunConfig) -> Result<Remote, String> {
+    let reload = config.reload;
     let options = Options {
+        ca_pem: config.repo_tls.trusted.as_deref().map(pem).transpose()?,
+        identity_pem: match (&config.repo_tls.cert, &config.repo_tls.key) {
+            (Some(cert), Some(key)) => Some([pem(cert)?, b"\n".to_vec(), pem(key)?].concat()),
+            _ => None,
+        },
         resolver: Some(Arc::new(Names::default())),
         ..Options::default()
     };
@@ -200,6 +207,14 @@ fn remote(url: &str, reload: bool) -> Result<Remote, String> {
         refresh,
         reporting: Arc::new(Semaphore::new(1)),
     })
+}
+
+fn pem(path: &Path) -> Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(limits::PEM_BYTES).read_to_end(&mut text))
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    Ok(text)
 }
 
 /// The name of a program for messages and `pipy.source`.
