@@ -11,7 +11,7 @@ use crate::support::{DEADLINE, ballast, ends, start};
 fn identity(folder: &Path, name: &str) {
     let config = "[req]\ndistinguished_name=dn\n[dn]\n[ca]\nbasicConstraints=critical,CA:TRUE\n\
                   [leaf]\nbasicConstraints=critical,CA:FALSE\nsubjectAltName=DNS:localhost\n";
-    std::fs::write(folder.join("openssl.conf"), config).unwrap();
+    std::fs::write(folder.join("openssl.conf"), config).expect("a folder to write to");
     let ca = format!("{name}-ca");
     let signer = ["-CA", &format!("{ca}.crt"), "-CAkey", &format!("{ca}.key")].map(str::to_owned);
     for (subject, file, section, signer) in [
@@ -34,7 +34,7 @@ fn identity(folder: &Path, name: &str) {
             .args(["-keyout", &format!("{file}.key"), "-out", &format!("{file}.crt")])
             .args(signer)
             .current_dir(folder);
-        let (status, output) = process::run("openssl", &mut openssl, DEADLINE).unwrap();
+        let (status, output) = process::run("openssl", &mut openssl, DEADLINE).expect("openssl runs");
         assert!(status.success(), "{output}");
     }
 }
