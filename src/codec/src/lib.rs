@@ -13,5 +13,6 @@ pub mod http1;
 pub mod proxy_protocol;
 pub mod socks;
 pub mod split;
+pub mod websocket;
 
 pub use chunks::Chunks;
