@@ -4,6 +4,7 @@
 use crate::data::Data;
 use crate::value::Saved;
 use ballast_codec::http1::{RequestHead, ResponseHead};
+use ballast_codec::websocket;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -105,6 +106,8 @@ pub enum HeadKind {
     Request(RequestHead),
     /// A decoded HTTP/1 response head.
     Response(ResponseHead),
+    /// A decoded head of a WebSocket message.
+    WebSocket(websocket::Head),
     /// A JavaScript value, usually a plain object.
     Js(Saved),
 }

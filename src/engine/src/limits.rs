@@ -74,6 +74,8 @@ pub(crate) const CONNECT_RETRY_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) const CONTROL_QUEUE: usize = 64;
 /// Bytes of an HTTP/1 body that are collected to learn its length before it is sent in chunks (`bufferSize` 0).
 pub(crate) const HTTP_COLLECT_BYTES: usize = 1 << 20;
+/// Bytes of a WebSocket frame that we make; longer messages go out in fragments.
+pub(crate) const WEBSOCKET_FRAME_BYTES: usize = 16 << 10;
 /// Bodies up to so many bytes are copied behind their head, so that a message is one slice.
 pub(crate) const HTTP_INLINE_BYTES: usize = 4 << 10;
 /// Bytes of a response that may wait for the responses before it while its source is still read.

@@ -146,6 +146,7 @@ fn inflater_of(cx: &Cx<'_>, head: &Rc<Head>) -> js::Result<Option<(Inflater, Rc<
                 (inflater, bare(HeadKind::Response(response)))
             }));
         }
+        HeadKind::WebSocket(_) => return Ok(None),
         HeadKind::Js(saved) => saved.clone(),
     };
     let value = saved.get(&cx.js);

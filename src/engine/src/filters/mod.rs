@@ -1,18 +1,22 @@
 //! The table of filters: the one list that the front ends, the reference page, the graph and the tests are made from.
 //! One file a filter, or a family whose members differ in one value; see pipeline/filter.rs for the shape.
 
+mod accept_http_tunnel;
 mod accept_tls;
 mod branch;
 mod chain;
 mod connect;
+mod connect_http_tunnel;
 mod connect_tls;
 mod decode_http;
+mod decode_web_socket;
 mod decompress_http;
 mod demux;
 mod demux_http;
 mod dummy;
 mod dump;
 mod encode_http;
+mod encode_web_socket;
 mod fork;
 mod handle;
 mod handle_message;
@@ -34,15 +38,18 @@ use crate::pipeline::{Spec, Subs};
 
 /// All filters, sorted by name.
 pub(crate) static FILTERS: &[&Spec] = &[
+    &accept_http_tunnel::SPEC,
     &accept_tls::SPEC,
     &branch::BRANCH,
     &branch::BRANCH_MESSAGE,
     &branch::BRANCH_MESSAGE_START,
     &chain::CHAIN,
     &connect::SPEC,
+    &connect_http_tunnel::SPEC,
     &connect_tls::SPEC,
     &decode_http::REQUEST,
     &decode_http::RESPONSE,
+    &decode_web_socket::SPEC,
     &decompress_http::SPEC,
     &demux::DEMUX,
     &demux_http::SPEC,
@@ -50,6 +57,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &dump::DUMP,
     &encode_http::REQUEST,
     &encode_http::RESPONSE,
+    &encode_web_socket::SPEC,
     &fork::FORK,
     &handle::HANDLE,
     &handle::HANDLE_DATA,

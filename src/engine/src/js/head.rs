@@ -1,6 +1,7 @@
 //! Heads and tails between their native form and JavaScript objects. Source: pipyjs/http.md section 1.
 //! The object is made when a script first looks, and is the truth from then on.
 
+use super::websocket::websocket_object;
 use super::{Result, is_nullish, number_of, throw_error, throw_type, value_to_text};
 use crate::event::{Head, HeadKind, Tail};
 use crate::value::Saved;
@@ -18,6 +19,7 @@ pub(crate) fn head_value<'js>(ctx: &Ctx<'js>, head: Option<&Rc<Head>>) -> Result
         HeadKind::Js(saved) => return Ok(saved.get(ctx)),
         HeadKind::Request(request) => request_object(ctx, request)?,
         HeadKind::Response(response) => response_object(ctx, response)?,
+        HeadKind::WebSocket(head) => websocket_object(ctx, *head)?,
     };
     let value = object.into_value();
     *head.0.borrow_mut() = HeadKind::Js(Saved::new(ctx, value.clone()));
@@ -111,6 +113,7 @@ pub(crate) fn request_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<Reque
     let object = match &*head.0.borrow() {
         HeadKind::Request(request) => return Ok(request.clone()),
         HeadKind::Response(_) => return Err(throw_type(ctx, "a response's head was given for a request")),
+        HeadKind::WebSocket(_) => return Ok(RequestHead::default()),
         HeadKind::Js(saved) => saved.get(ctx),
     };
     let Some(object) = object.as_object() else {
@@ -138,7 +141,7 @@ pub(crate) fn response_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<Resp
     };
     let object = match &*head.0.borrow() {
         HeadKind::Response(response) => return Ok(response.clone()),
-        HeadKind::Request(_) => return Ok(ResponseHead::default()),
+        HeadKind::Request(_) | HeadKind::WebSocket(_) => return Ok(ResponseHead::default()),
         HeadKind::Js(saved) => saved.get(ctx),
     };
     let Some(object) = object.as_object() else {

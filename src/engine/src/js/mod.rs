@@ -13,6 +13,7 @@ mod options;
 mod promise;
 mod throw;
 mod vars;
+mod websocket;
 
 pub(crate) use callback::Callback;
 pub(crate) use convert::{events_of, is_nullish, message_of, message_value, to_js, value_to_data, value_to_text};
@@ -26,6 +27,7 @@ pub(crate) use options::{Options, number_of, seconds_of};
 pub(crate) use promise::{Deferred, on_settled, promise_of};
 pub(crate) use throw::{Positions, caught, describe, error_value, throw_error, throw_type};
 pub(crate) use vars::{Context, Scope};
+pub(crate) use websocket::websocket_head_of;
 
 /// Result of a call that may leave an exception pending.
 pub(crate) type Result<T> = rquickjs::Result<T>;

@@ -30,6 +30,11 @@ use Outcome::{Same, Varies};
 /// The call that adds the filter; one whose callback throws, if it has callbacks. `'s'` passes events through, `/m.js`
 /// has such an entrance.
 const ROWS: &[(&str, Option<&str>, Outcome)] = &[
+    (
+        "acceptHTTPTunnel(() => new Message({ status: 403 })).to('s')",
+        Some("acceptHTTPTunnel(() => no.way).to('s')"),
+        Same,
+    ),
     ("acceptTLS({ certificate: () => null }).to('s')", None, Varies),
     ("branch(() => true, 's')", Some("branch(() => no.way, 's')"), Same),
     (
@@ -44,9 +49,15 @@ const ROWS: &[(&str, Option<&str>, Outcome)] = &[
     ),
     ("chain(['m.js'])", None, Same),
     ("connect('127.0.0.1:1')", None, Varies),
+    (
+        "connectHTTPTunnel('h:1').to('s')",
+        Some("connectHTTPTunnel(() => no.way).to('s')"),
+        Same,
+    ),
     ("connectTLS().to('s')", None, Varies),
     ("decodeHTTPRequest()", None, Same),
     ("decodeHTTPResponse()", None, Same),
+    ("decodeWebSocket()", None, Same),
     ("decompressHTTP()", None, Same),
     (
         "demux().to('s')",
@@ -58,6 +69,7 @@ const ROWS: &[(&str, Option<&str>, Outcome)] = &[
     ("dump()", Some("dump(() => no.way)"), Same),
     ("encodeHTTPRequest()", None, Same),
     ("encodeHTTPResponse()", None, Same),
+    ("encodeWebSocket()", None, Same),
     ("fork([1, 2]).to('s')", Some("fork(() => no.way).to('s')"), Same),
     ("handle(e => e.type)", Some("handle(() => no.way)"), Same),
     ("handleData(d => d.size)", Some("handleData(() => no.way)"), Same),

@@ -10,6 +10,8 @@ mod idioms;
 mod linking;
 mod messages;
 mod sessions;
+mod tunnels;
+mod web_socket;
 
 use super::{Engine, Notice, Options, testing};
 use crate::codebase::Codebase;
