@@ -20,6 +20,8 @@ pub(crate) const READ_BYTES: usize = 16 << 10;
 pub(crate) const CONGESTION_BYTES: usize = 1 << 20;
 /// Slices that one vectored write hands to the kernel (below IOV_MAX).
 pub(crate) const WRITE_SLICES: usize = 64;
+/// How long `detectProtocol` waits for the first bytes (`timeout`), seconds.
+pub(crate) const DETECT_SECONDS: f64 = 1.0;
 /// A connection on which nothing moved for so long is closed (`idleTimeout`), seconds.
 pub(crate) const IDLE_SECONDS: f64 = 60.0;
 /// Filter sets kept per layout for the next pipeline.

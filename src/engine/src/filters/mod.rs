@@ -2,17 +2,22 @@
 //! One file a filter, or a family whose members differ in one value; see pipeline/filter.rs for the shape.
 
 mod accept_http_tunnel;
+mod accept_proxy_protocol;
+mod accept_socks;
 mod accept_tls;
 mod branch;
 mod chain;
 mod connect;
 mod connect_http_tunnel;
+mod connect_proxy_protocol;
+mod connect_socks;
 mod connect_tls;
 mod decode_http;
 mod decode_web_socket;
 mod decompress_http;
 mod demux;
 mod demux_http;
+mod detect_protocol;
 mod dummy;
 mod dump;
 mod encode_http;
@@ -20,6 +25,7 @@ mod encode_web_socket;
 mod fork;
 mod handle;
 mod handle_message;
+mod handle_tls_client_hello;
 mod insert;
 mod link;
 mod mux;
@@ -39,6 +45,8 @@ use crate::pipeline::{Spec, Subs};
 /// All filters, sorted by name.
 pub(crate) static FILTERS: &[&Spec] = &[
     &accept_http_tunnel::SPEC,
+    &accept_proxy_protocol::SPEC,
+    &accept_socks::SPEC,
     &accept_tls::SPEC,
     &branch::BRANCH,
     &branch::BRANCH_MESSAGE,
@@ -46,6 +54,8 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &chain::CHAIN,
     &connect::SPEC,
     &connect_http_tunnel::SPEC,
+    &connect_proxy_protocol::SPEC,
+    &connect_socks::SPEC,
     &connect_tls::SPEC,
     &decode_http::REQUEST,
     &decode_http::RESPONSE,
@@ -53,6 +63,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &decompress_http::SPEC,
     &demux::DEMUX,
     &demux_http::SPEC,
+    &detect_protocol::SPEC,
     &dummy::DUMMY,
     &dump::DUMP,
     &encode_http::REQUEST,
@@ -67,6 +78,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &handle::HANDLE_MESSAGE_START,
     &handle::HANDLE_STREAM_END,
     &handle::HANDLE_STREAM_START,
+    &handle_tls_client_hello::SPEC,
     &insert::INSERT,
     &link::LINK,
     &link::LINK_ASYNC,
@@ -106,6 +118,8 @@ pub(crate) static ALIASES: &[(&str, &str)] = &[
     ("onMessageStart", "handleMessageStart"),
     ("onSessionEnd", "handleStreamEnd"),
     ("onSessionStart", "handleStreamStart"),
+    ("proxySOCKS", "acceptSOCKS"),
+    ("proxySOCKS4", "acceptSOCKS"),
     ("replaceSessionEnd", "replaceStreamEnd"),
     ("replaceSessionStart", "replaceStreamStart"),
 ];

@@ -1,6 +1,7 @@
 //! What the HTTP filters share: messages into bytes, the server's side of a connection, the client's pool of sessions.
 //! Not for bytes into messages (codec) nor for the filters' arguments (filters/).
 
+mod acceptor;
 mod http_encode;
 pub(crate) mod http_error;
 mod http_options;
@@ -20,6 +21,7 @@ mod tls_peer_tests;
 #[cfg(test)]
 mod tls_tests;
 
+pub(crate) use acceptor::{Acceptor, Preamble};
 pub(crate) use http_encode::{Encoder, report};
 pub(crate) use http_options::{HttpOptions, MuxOptions};
 pub(crate) use http_pool::{Key, Pool};
