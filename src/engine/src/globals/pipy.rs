@@ -13,6 +13,7 @@ pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     let facts = host(ctx).facts();
     pipy.set("load", load(ctx)?)?;
     pipy.set("solve", solve(ctx)?)?;
+    pipy.set("import", Function::new(ctx.clone(), import)?)?;
     pipy.set(
         "list",
         Function::new(ctx.clone(), |ctx: Ctx<'_>, dir: Opt<String>| {
@@ -68,6 +69,14 @@ fn load<'js>(ctx: &Ctx<'js>) -> js::Result<Function<'js>> {
 
 fn solve<'js>(ctx: &Ctx<'js>) -> js::Result<Function<'js>> {
     Function::new(ctx.clone(), |ctx: Ctx<'js>, path: String| host(&ctx).solve(&ctx, &path))
+}
+
+/// The exports of a module, by a path relative to the file that calls.
+fn import<'js>(ctx: Ctx<'js>, path: String) -> js::Result<Value<'js>> {
+    match realm(&ctx).modules() {
+        Some(modules) => modules.import(&ctx, &path),
+        None => Err(js::throw_error(&ctx, "no scripts are loaded")),
+    }
 }
 
 /// A promise of the paths that change, resolved once.

@@ -31,6 +31,7 @@ pub(crate) struct Scope {
     load: Saved,
     bind: Callback,
     define: Callback,
+    declare: Callback,
     create: RefCell<Option<Callback>>,
     current: Rc<RefCell<Option<Rc<Context>>>>,
     next_id: Cell<u64>,
@@ -56,13 +57,14 @@ impl Scope {
             load: Saved::new(ctx, parts.get("load")?),
             bind: Callback::new(ctx, parts.get("bind")?),
             define: Callback::new(ctx, parts.get("define")?),
+            declare: Callback::new(ctx, parts.get("declare")?),
             create: RefCell::new(None),
             current,
             next_id: Cell::new(1),
         })
     }
 
-    /// The object that rewritten scripts reach their variables through (`$s`).
+    /// The object that rewritten scripts reach their variables through (`$s_`).
     pub(crate) fn holder<'js>(&self, ctx: &Ctx<'js>) -> Value<'js> {
         self.holder.get(ctx)
     }
@@ -72,16 +74,26 @@ impl Scope {
         self.define.get(ctx)?.call((slot, value))
     }
 
-    /// Fixes the set of variables after all modules are loaded. `initial` maps slots to first values, `aliases` are
-    /// (slot, target slot) of imported names, `inbounds` the slots that read `__inbound`.
+    /// Names the fiber variables of a module that is about to run: what it assigns are their first values.
+    pub(crate) fn declare(&self, ctx: &Ctx<'_>, slots: Vec<String>) -> Result<()> {
+        if slots.is_empty() {
+            return Ok(());
+        }
+        self.declare.get(ctx)?.call((slots,))
+    }
+
+    /// Fixes the set of variables after all modules are loaded, and again when others come later. `initial` maps slots
+    /// to first values, `aliases` are (slot, target slot) of imported names, `inbounds` the slots that read `__inbound`,
+    /// `fibers` those that were declared.
     pub(crate) fn bind<'js>(
         &self,
         ctx: &Ctx<'js>,
         initial: Object<'js>,
         aliases: Vec<Vec<String>>,
         inbounds: Vec<String>,
+        fibers: Vec<String>,
     ) -> Result<()> {
-        let create: Function = self.bind.get(ctx)?.call((initial, aliases, inbounds))?;
+        let create: Function = self.bind.get(ctx)?.call((initial, aliases, inbounds, fibers))?;
         *self.create.borrow_mut() = Some(Callback::new(ctx, create));
         Ok(())
     }

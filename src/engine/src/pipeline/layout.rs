@@ -225,6 +225,8 @@ impl Module {
 pub(crate) trait Modules {
     /// The module at `path`, loaded once; in the middle of loading itself for circular `use`.
     fn module(&self, ctx: &rquickjs::Ctx<'_>, path: &str) -> rquickjs::Result<Rc<Module>>;
+    /// The object of what a module exports, by a path relative to the script that calls; loaded once.
+    fn import<'js>(&self, ctx: &rquickjs::Ctx<'js>, path: &str) -> rquickjs::Result<rquickjs::Value<'js>>;
     /// Runs `$ => $...` on a new layout of the script that calls; also after loading.
     fn layout<'js>(&self, ctx: &rquickjs::Ctx<'js>, builder: &rquickjs::Function<'js>) -> rquickjs::Result<Rc<Layout>>;
 }

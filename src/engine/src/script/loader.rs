@@ -1,43 +1,41 @@
-//! Reads, runs and binds the modules of a codebase in one realm. Source: pipyjs/model.md 1.6, section 3 (`solve`).
+//! Runs and binds the modules of a codebase in one realm. Source: pipyjs/model.md 1.5, 1.6, section 3 (`solve`, `import`).
 
 use super::chain::{self, Chain};
 use super::config::{self, Config, Root, RootKind};
+use super::graph::{Graph, Loaded, State, locate};
 use super::rewrite;
 use crate::codebase::{Codebase, normalize};
 use crate::error::{Error, ScriptError};
 use crate::js::{self, Positions, throw_error};
-use crate::limits;
 use crate::pipeline::{Layout, Module, Modules, Realm};
 use crate::value::Saved;
 use rquickjs::context::EvalOptions;
-use rquickjs::function::{Function, Opt};
-use rquickjs::{Class, Ctx, Object, Value};
-use std::cell::RefCell;
+use rquickjs::function::{Args, Function, Opt, This};
+use rquickjs::{Class, Ctx, FromJs, Object, Value};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+
+/// Makes the function that defines exports of a module by getters.
+const GETTERS: &str = "(exports => (name, get) => { Object.defineProperty(exports, name, { get, enumerable: true }) })";
 
 /// The modules of one realm.
 pub(crate) struct Loader {
     realm: Weak<Realm>,
     codebase: Arc<Codebase>,
-    modules: RefCell<Vec<Rc<Loaded>>>,
-    /// Indices of modules whose scripts are running now, innermost last.
+    graph: Graph,
+    /// Numbers of modules whose scripts are running now, innermost last.
     loading: RefCell<Vec<usize>>,
     solving: RefCell<Vec<String>>,
     solved: RefCell<HashMap<String, Saved>>,
     /// The first error with a place, kept because an exception of ours thrown through scripts has none.
     failed: RefCell<Option<ScriptError>>,
+    /// True once the scripts that were loaded at first are bound: what is loaded later is bound at once.
+    is_bound: Cell<bool>,
     /// Whether the main script may be any expression, and what it evaluated to then, as text.
     is_expression: bool,
     value: RefCell<Option<String>>,
-}
-
-struct Loaded {
-    module: Rc<Module>,
-    /// Configuration objects made while the file ran.
-    made: RefCell<Vec<Saved>>,
-    config: RefCell<Option<Rc<Config>>>,
 }
 
 impl Loader {
@@ -48,11 +46,12 @@ impl Loader {
         let loader = Rc::new(Loader {
             realm: Rc::downgrade(realm),
             codebase,
-            modules: RefCell::default(),
+            graph: Graph::default(),
             loading: RefCell::default(),
             solving: RefCell::default(),
             solved: RefCell::default(),
             failed: RefCell::default(),
+            is_bound: Cell::new(false),
             is_expression,
             value: RefCell::default(),
         });
@@ -80,10 +79,13 @@ impl Loader {
             });
         }
         realm.with(|ctx| {
-            let roots = self.module(ctx, &main).and_then(|_| self.bind(ctx, &realm));
+            let roots = self.require(ctx, &main).and_then(|_| self.bind(ctx, &realm));
             roots.map_err(|error| {
                 let (described, _) = js::caught(ctx, error);
-                Error::Script(self.failed.take().unwrap_or(described))
+                // A script may have caught the first one, and thrown something else.
+                let failed = self.failed.take();
+                let failed = failed.filter(|failed| described.message.ends_with(&failed.message));
+                Error::Script(failed.unwrap_or(described))
             })
         })
     }
@@ -95,81 +97,194 @@ impl Loader {
 
     /// Paths of the loaded modules, in load order.
     pub(crate) fn paths(&self) -> Vec<String> {
-        self.modules
-            .borrow()
-            .iter()
-            .map(|loaded| loaded.module.path.clone())
-            .collect()
+        let all = self.graph.all();
+        all.iter().map(|loaded| loaded.module.path.clone()).collect()
     }
 
-    /// The module whose script makes this call, by the innermost frame of a script.
-    fn calling(&self, ctx: &Ctx<'_>) -> Option<usize> {
-        let file = js::describe(ctx, &js::error_value(ctx, "").ok()?).file;
-        let modules = self.modules.borrow();
-        modules.iter().position(|loaded| loaded.module.path == file)
+    /// The script that makes this call: the innermost frame of one.
+    fn calling(&self, ctx: &Ctx<'_>) -> js::Result<String> {
+        Ok(js::describe(ctx, &js::error_value(ctx, "")?).file)
     }
 
     fn fail(&self, ctx: &Ctx<'_>, error: ScriptError) -> rquickjs::Error {
-        let thrown = throw_error(ctx, &error.message);
+        let thrown = match error.line {
+            line if line > 0 && self.is_bound.get() => {
+                let message = format!("{} ({}:{line}:{})", error.message, error.file, error.column);
+                throw_error(ctx, &message)
+            }
+            _ => throw_error(ctx, &error.message),
+        };
         self.failed.borrow_mut().get_or_insert(error);
         thrown
     }
 
-    fn run<'js>(&self, ctx: &Ctx<'js>, module: &Rc<Module>) -> js::Result<Value<'js>> {
-        let path = &module.path;
-        let Some(bytes) = self.codebase.get(path) else {
-            return Err(self.fail(
-                ctx,
-                ScriptError::new(format!("Error: cannot find module {path} in the codebase")),
-            ));
+    /// The module at `path`, which has run, or runs now; loaded once, with what it imports.
+    fn require(&self, ctx: &Ctx<'_>, path: &str) -> js::Result<Rc<Loaded>> {
+        let path = normalize(path);
+        let from = self.graph.len();
+        let index = match self.graph.find(&path) {
+            Some(index) => index,
+            None => {
+                let prepared = self.graph.prepare(ctx, &path);
+                let prepared = prepared.map_err(|error| self.fail(ctx, error));
+                let linked = prepared.and_then(|index| self.graph.link(ctx, from).map(|()| index));
+                linked.inspect_err(|_| self.graph.fail(from))?
+            }
         };
-        let source = String::from_utf8_lossy(bytes);
-        let globals = ctx.globals();
-        let is_global = |name: &str| globals.contains_key(name).unwrap_or(false);
-        let rewritten =
-            rewrite::rewrite(path, &source, module.id, &is_global).map_err(|error| self.fail(ctx, error))?;
-        Positions::of(ctx).add(path, &source, &rewritten.edits);
-        let realm = self.realm.upgrade().expect("a realm outlives its loading");
-        let filename = rquickjs::String::from_str(ctx.clone(), path)?.into_value();
-        realm
-            .scope
-            .define(ctx, &rewrite::slot("__filename", module.id), filename)?;
-        let mut options = EvalOptions::default();
-        options.strict = false;
-        options.filename = Some(path.clone());
-        let function: Function = ctx.eval_with_options(rewritten.code, options)?;
-        realm.clock.start();
-        function.call((realm.scope.holder(ctx),))
+        let ran = self.run(ctx, index);
+        if self.is_bound.get() {
+            self.bind_late(ctx)?;
+        }
+        ran?;
+        let loaded = self.graph.get(index);
+        loaded.ok_or_else(|| throw_error(ctx, &format!("module {path} is not loaded")))
     }
 
-    /// Which Configuration a module's script evaluates to: its last value, or the only one that it made.
-    fn configuration<'js>(&self, loaded: &Loaded, ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Rc<Config>> {
-        let given = Class::<Chain>::from_value(value)
-            .ok()
-            .and_then(|chain| chain.borrow().config());
+    /// Runs a module after those that it imports, as far as they have not run.
+    fn run(&self, ctx: &Ctx<'_>, index: usize) -> js::Result<()> {
+        let order: Vec<_> = self
+            .graph
+            .order(index)
+            .into_iter()
+            .filter_map(|index| self.graph.get(index))
+            .collect();
+        let realm = self.realm.upgrade().expect("a realm outlives its loading");
+        for loaded in order
+            .iter()
+            .filter(|one| one.is_staged && one.state.get() == State::New)
+        {
+            self.stage(ctx, &realm, loaded)
+                .inspect_err(|_| loaded.state.set(State::Failed))?;
+        }
+        for loaded in order {
+            match loaded.state.get() {
+                State::Running | State::Done => continue,
+                State::Failed => {
+                    let message = format!("module {} could not be loaded", loaded.module.path);
+                    return Err(throw_error(ctx, &message));
+                }
+                State::New => {}
+            }
+            loaded.state.set(State::Running);
+            self.loading.borrow_mut().push(loaded.module.id);
+            // A module that a callback imports does not run in the callback's context.
+            let context = realm.scope.current();
+            let value = realm
+                .scope
+                .enter(ctx, None)
+                .and_then(|()| self.evaluate(ctx, &realm, &loaded));
+            realm.scope.enter(ctx, context.as_ref())?;
+            self.loading.borrow_mut().pop();
+            match value {
+                Ok(value) => {
+                    let config = self.configuration(&loaded, ctx, &value);
+                    *loaded.config.borrow_mut() = Some(config);
+                    loaded.state.set(State::Done);
+                }
+                Err(error) => {
+                    loaded.state.set(State::Failed);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first step of a file in two steps.
+    fn stage(&self, ctx: &Ctx<'_>, realm: &Realm, loaded: &Loaded) -> js::Result<()> {
+        let rest: Object = self.start(ctx, realm, loaded)?;
+        let step: Function = rest.get("next")?;
+        step.call::<_, ()>((This(rest.clone()),))?;
+        *loaded.rest.borrow_mut() = Some(Saved::new(ctx, rest.into_value()));
+        Ok(())
+    }
+
+    fn evaluate<'js>(&self, ctx: &Ctx<'js>, realm: &Realm, loaded: &Loaded) -> js::Result<Value<'js>> {
+        let rest = loaded.rest.take().and_then(|rest| rest.get(ctx).into_object());
+        let Some(rest) = rest else {
+            return self.start(ctx, realm, loaded);
+        };
+        realm.clock.start();
+        let step: Function = rest.get("next")?;
+        let last: Object = step.call((This(rest),))?;
+        last.get("value")
+    }
+
+    /// Calls the function that the file is.
+    fn start<'js, V: FromJs<'js>>(&self, ctx: &Ctx<'js>, realm: &Realm, loaded: &Loaded) -> js::Result<V> {
+        let module = &loaded.module;
+        let filename = rquickjs::String::from_str(ctx.clone(), &module.path)?.into_value();
+        let slot = rewrite::slot("__filename", module.id);
+        realm.scope.define(ctx, &slot, filename)?;
+        realm.scope.declare(ctx, loaded.fibers.clone())?;
+        let mut options = EvalOptions::default();
+        options.strict = false;
+        options.filename = Some(module.path.clone());
+        let function: Function = ctx.eval_with_options(loaded.code.take(), options)?;
+        let exports = loaded.exports.get(ctx);
+        let targets = loaded.targets.borrow().clone();
+        let mut args = Args::new(ctx.clone(), 3 + targets.len());
+        args.push_arg(realm.scope.holder(ctx))?;
+        args.push_arg(exports.clone())?;
+        if loaded.linkage.locals.is_empty() {
+            args.push_arg(Value::new_undefined(ctx.clone()))?;
+        } else {
+            let getters: Function = ctx.eval(GETTERS)?;
+            args.push_arg(getters.call::<_, Value>((exports,))?)?;
+        }
+        for target in targets.iter().filter_map(|target| self.graph.get(*target)) {
+            args.push_arg(target.exports.get(ctx))?;
+        }
+        realm.clock.start();
+        function.call_arg(args)
+    }
+
+    /// Which Configuration a module's script evaluates to: its last value, or the only one that it made. Files of
+    /// dialect E3 have none.
+    fn configuration<'js>(&self, loaded: &Loaded, ctx: &Ctx<'js>, value: &Value<'js>) -> Rc<Config> {
+        let of = |value: &Value<'js>| Class::<Chain>::from_value(value).ok()?.borrow().config();
         let made = loaded.made.borrow();
         let only = match made.as_slice() {
-            [only] => Class::<Chain>::from_value(&only.get(ctx))
-                .ok()
-                .and_then(|chain| chain.borrow().config()),
+            [only] => of(&only.get(ctx)),
             _ => None,
         };
+        let config = of(value).or(only);
+        loaded.is_classic.set(config.is_some());
+        if config.is_none() && !made.is_empty() {
+            let (file, count) = (&loaded.module.path, made.len());
+            tracing::warn!(target: "pjs", file, "the script makes {count} configurations and ends in none: they are ignored");
+        }
         // The main script is the first module.
-        let is_value = self.is_expression && loaded.module.id == 0 && made.is_empty();
-        let value = is_value.then(|| {
+        if config.is_none() && self.is_expression && loaded.module.id == 0 {
             *self.value.borrow_mut() = Some(js::format_line(ctx, std::slice::from_ref(value)));
-            Config::new(loaded.module.clone(), None)
-        });
-        given.or(only).or(value).ok_or_else(|| {
-            let path = &loaded.module.path;
-            let what = "the script does not end in a configuration: is pipy()... its last expression?";
-            self.fail(ctx, ScriptError::in_file(path, format!("Error: {what}")))
-        })
+        }
+        config.unwrap_or_else(|| Config::new(loaded.module.clone(), None))
+    }
+
+    /// Binds what was loaded after all others were bound.
+    fn bind_late(&self, ctx: &Ctx<'_>) -> js::Result<()> {
+        let realm = self.realm.upgrade().expect("scripts run while their realm lives");
+        let late: Vec<_> = self
+            .graph
+            .all()
+            .into_iter()
+            .filter(|one| !one.module.is_bound())
+            .collect();
+        let fibers = late.iter().flat_map(|loaded| loaded.fibers.clone()).collect();
+        let slot = |loaded: &Rc<Loaded>| rewrite::slot("__inbound", loaded.module.id);
+        let inbounds = late.iter().map(slot).collect();
+        realm
+            .scope
+            .bind(ctx, Object::new(ctx.clone())?, Vec::new(), inbounds, fibers)?;
+        for loaded in &late {
+            loaded.module.bind().map_err(|error| self.fail(ctx, error))?;
+        }
+        realm.check_joints().map_err(|error| self.fail(ctx, error))
     }
 
     /// Exports before imports, then names of layouts: load order does not matter.
     fn bind(&self, ctx: &Ctx<'_>, realm: &Rc<Realm>) -> js::Result<Vec<Root>> {
-        let modules = self.modules.borrow();
+        let modules = self.graph.all();
         let configs: Vec<Rc<Config>> = modules
             .iter()
             .filter_map(|loaded| loaded.config.borrow().clone())
@@ -221,7 +336,8 @@ impl Loader {
             .iter()
             .map(|config| rewrite::slot("__inbound", config.module.id))
             .collect();
-        realm.scope.bind(ctx, initial, aliases, inbounds)?;
+        let fibers = modules.iter().flat_map(|loaded| loaded.fibers.clone()).collect();
+        realm.scope.bind(ctx, initial, aliases, inbounds, fibers)?;
         for loaded in modules.iter() {
             loaded.module.bind().map_err(|error| self.fail(ctx, error))?;
             for chain in loaded.made.take() {
@@ -231,6 +347,7 @@ impl Loader {
             }
         }
         realm.check_joints().map_err(|error| self.fail(ctx, error))?;
+        self.is_bound.set(true);
         let roots: Vec<Root> = configs
             .iter()
             .flat_map(|config| config.roots.borrow().clone())
@@ -269,6 +386,10 @@ impl Loader {
         // Globals are all that such a file sees: nothing to rewrite but the shape.
         let rewritten =
             rewrite::rewrite(&path, &source, usize::MAX, &|_| true).map_err(|error| self.fail(ctx, error))?;
+        if !rewritten.linkage.requests.is_empty() {
+            let message = format!("Cannot solve script: {path}: it has imports, and must be one expression");
+            return Err(throw_error(ctx, &message));
+        }
         Positions::of(ctx).add(&path, &source, &rewritten.edits);
         self.solving.borrow_mut().push(path.clone());
         let mut options = EvalOptions::default();
@@ -287,40 +408,33 @@ impl Loader {
 
 impl Modules for Loader {
     fn module(&self, ctx: &Ctx<'_>, path: &str) -> rquickjs::Result<Rc<Module>> {
-        let path = normalize(path);
-        if let Some(known) = self.modules.borrow().iter().find(|loaded| loaded.module.path == path) {
-            return Ok(known.module.clone());
+        let loaded = self.require(ctx, path)?;
+        if loaded.state.get() == State::Done && !loaded.is_classic.get() {
+            let what = "the script does not end in a configuration: is pipy()... its last expression?";
+            let error = ScriptError::in_file(&loaded.module.path, format!("Error: {what}"));
+            return Err(self.fail(ctx, error));
         }
-        let id = self.modules.borrow().len();
-        if id >= limits::MODULES {
-            return Err(throw_error(
-                ctx,
-                &format!("more than {} modules in the codebase", limits::MODULES),
-            ));
-        }
-        let module = Module::new(id, path);
-        let loaded = Rc::new(Loaded {
-            module: module.clone(),
-            made: RefCell::default(),
-            config: RefCell::default(),
-        });
-        self.modules.borrow_mut().push(loaded.clone());
-        self.loading.borrow_mut().push(id);
-        let value = self.run(ctx, &module);
-        self.loading.borrow_mut().pop();
-        let config = self.configuration(&loaded, ctx, &value?)?;
-        *loaded.config.borrow_mut() = Some(config);
-        Ok(module)
+        Ok(loaded.module.clone())
+    }
+
+    fn import<'js>(&self, ctx: &Ctx<'js>, path: &str) -> rquickjs::Result<Value<'js>> {
+        let Some(target) = locate(path, &self.calling(ctx)?) else {
+            let message = format!("cannot resolve module '{path}': a path starts with '/' or '.'");
+            return Err(throw_error(ctx, &message));
+        };
+        Ok(self.require(ctx, &target)?.exports.get(ctx))
     }
 
     fn layout<'js>(&self, ctx: &Ctx<'js>, builder: &Function<'js>) -> rquickjs::Result<Rc<Layout>> {
         let current = self.loading.borrow().last().copied();
-        let index = current.or_else(|| self.calling(ctx)).unwrap_or(0);
-        let module = self.modules.borrow().get(index).map(|loaded| loaded.module.clone());
-        let Some(module) = module else {
+        let index = match current {
+            Some(index) => index,
+            None => self.graph.find(&self.calling(ctx)?).unwrap_or(0),
+        };
+        let Some(loaded) = self.graph.get(index) else {
             return Err(throw_error(ctx, "no script is loaded that a pipeline could belong to"));
         };
-        chain::sub_layout(ctx, &Config::new(module, None), builder)
+        chain::sub_layout(ctx, &Config::new(loaded.module.clone(), None), builder)
     }
 }
 
@@ -350,9 +464,12 @@ fn pipy_function<'js>(ctx: &Ctx<'js>, loader: Weak<Loader>) -> js::Result<Functi
                 .upgrade()
                 .ok_or_else(|| throw_error(&ctx, "pipy() only works while scripts load"))?;
             let current = loader.loading.borrow().last().copied();
-            let loaded = current.and_then(|index| loader.modules.borrow().get(index).cloned());
-            let Some(loaded) = loaded else {
-                return Err(throw_error(&ctx, "pipy() only works while a module loads"));
+            let loaded = current.and_then(|index| loader.graph.get(index));
+            let Some(loaded) = loaded.filter(|_| !loader.is_bound.get()) else {
+                return Err(throw_error(
+                    &ctx,
+                    "pipy() only works while the scripts are loaded at first",
+                ));
             };
             let mut vars = vars.0.filter(|vars| !js::is_nullish(vars));
             if let Some(function) = vars.as_ref().and_then(|vars| vars.as_function()) {

@@ -2,31 +2,43 @@
 //!
 //! In a classic module `_x` means a context variable when nothing in the file declares it and no global has its name,
 //! or when `pipy({...})`, `.export` or `.import` name it (they win over globals: pipyjs/model.md 1.5.1). It becomes
-//! `$s.value._x$3`, a plain property of the object of the context that the engine has entered (js/scope.js). The file
-//! becomes a function of `$s` that returns its last expression. No line is added, and columns can be traced back.
+//! `$s_.value._x$3`, a plain property of the object of the context that the engine has entered (js/scope.js). The file
+//! becomes a function that returns its last expression. No line is added, and columns can be traced back.
 
+use super::draft::{Draft, syntax_error};
+use super::esm::{self, Linkage};
+use super::fiber;
 use crate::error::ScriptError;
 use oxc_allocator::Allocator;
 use oxc_ast::AstKind;
-use oxc_ast::ast::{Argument, CallExpression, Expression, ObjectPropertyKind, PropertyKey, Statement};
-use oxc_parser::Parser;
-use oxc_semantic::{Semantic, SemanticBuilder};
+use oxc_ast::ast::{Argument, CallExpression, Expression, ObjectPropertyKind, Program, PropertyKey, Statement};
+use oxc_parser::{ParseOptions, Parser};
+use oxc_semantic::{NodeId, Semantic, SemanticBuilder};
 use oxc_span::{GetSpan, SourceType};
 use std::collections::BTreeSet;
+
+/// Name of the first parameter of a rewritten file: its `value` holds the variables of the context.
+pub(super) const SCOPE: &str = "$s_";
+/// The second: the object of its exports.
+pub(super) const EXPORTS: &str = "$e_";
+/// The third: a function that defines an export by a getter.
+pub(super) const GETTER: &str = "$g_";
+/// The others, numbered: objects of exports of what it imports from, in the order of `Linkage::requests`.
+pub(super) const IMPORTED: &str = "$i_";
 
 /// A rewritten module.
 #[derive(Debug)]
 pub(super) struct Rewritten {
-    /// What QuickJS gets: an expression, a function of `$s`.
+    /// What QuickJS gets: an expression, a function of the parameters above.
     pub(super) code: String,
     /// (byte offset in the original, bytes added, bytes removed), sorted.
     pub(super) edits: Vec<(usize, usize, usize)>,
-}
-
-struct Edit {
-    at: usize,
-    remove: usize,
-    insert: String,
+    /// Imports and exports.
+    pub(super) linkage: Linkage,
+    /// Slots of its fiber variables.
+    pub(super) fibers: Vec<String>,
+    /// It is a generator function: its first step exports its functions, the second one is the rest.
+    pub(super) is_staged: bool,
 }
 
 /// Rewrites module number `id`; `is_global` tells which names the global object has.
@@ -48,7 +60,14 @@ pub(super) fn rewrite(
         source
     };
     let allocator = Allocator::default();
-    let parsed = Parser::new(&allocator, source, SourceType::script()).parse();
+    let options = ParseOptions {
+        allow_return_outside_function: true,
+        ..ParseOptions::default()
+    };
+    // A file with imports or exports is a module, others are scripts.
+    let parsed = Parser::new(&allocator, source, SourceType::unambiguous())
+        .with_options(options)
+        .parse();
     if let Some(problem) = parsed.diagnostics.iter().next() {
         let at = problem.labels.first().map_or(0, |label| label.offset() as usize);
         return Err(syntax_error(file, source, at, &problem.message));
@@ -56,66 +75,91 @@ pub(super) fn rewrite(
     let program = parsed.program;
     let built = SemanticBuilder::new().with_build_nodes(true).build(&program);
     let semantic = built.semantic;
+    let mut draft = Draft::new(file, source, id);
+    let end = returns_last_value(&mut draft, &program);
     let declared = declared_variables(&semantic);
-
-    let mut edits = vec![Edit {
-        at: 0,
-        remove: 0,
-        insert: "(function($s){".to_owned(),
-    }];
-    if let Some(Statement::ExpressionStatement(last)) = program.body.last() {
-        let span = last.expression.span();
-        edits.push(Edit {
-            at: span.start as usize,
-            remove: 0,
-            insert: "return (".to_owned(),
-        });
-        edits.push(Edit {
-            at: span.end as usize,
-            remove: 0,
-            insert: ")".to_owned(),
-        });
-    }
     for (name, references) in semantic.scoping().root_unresolved_references() {
         let name = name.as_str();
         if name == "arguments" || (is_global(name) && !declared.contains(name)) {
             continue;
         }
+        let target = format!("{SCOPE}.value.{}", slot(name, id));
         for reference in references {
             let node = semantic.scoping().get_reference(*reference).node_id();
-            let span = semantic.nodes().kind(node).span();
-            let shorthand = match semantic.nodes().parent_kind(node) {
-                AstKind::ObjectProperty(property) => property.shorthand,
-                AstKind::AssignmentTargetPropertyIdentifier(_) => true,
-                _ => false,
-            };
-            let slot = format!("$s.value.{}", slot(name, id));
-            let insert = if shorthand { format!("{name}:{slot}") } else { slot };
-            edits.push(Edit {
-                at: span.start as usize,
-                remove: name.len(),
-                insert,
-            });
+            replace_reference(&mut draft, &semantic, node, name, &target);
         }
     }
-    // Stable: at one offset the order above is kept (wrapper, return, name).
-    edits.sort_by_key(|edit| edit.at);
-    let mut code = String::with_capacity(source.len() + edits.len() * 16);
-    let mut done = 0;
-    for edit in &edits {
-        code.push_str(source.get(done..edit.at).unwrap_or_default());
-        code.push_str(&edit.insert);
-        done = edit.at + edit.remove;
+    let fibers = fiber::rewrite(&mut draft, &semantic);
+    let linkage = esm::rewrite(&mut draft, &program, &semantic, &fibers)?;
+    // What is imported by files that it imports: its functions are exported before any of them runs.
+    let is_staged = !linkage.requests.is_empty() && !draft.head.is_empty();
+    let star = if is_staged {
+        draft.head.push_str("yield;");
+        "*"
+    } else {
+        ""
+    };
+    let mut start = format!("(function{star}({SCOPE},{EXPORTS},{GETTER}");
+    for index in 0..linkage.requests.len() {
+        start.push_str(&format!(",{IMPORTED}{index}"));
     }
-    code.push_str(source.get(done..).unwrap_or_default());
-    code.push_str("\n})");
+    start.push_str("){");
+    let finished = draft.finish(&start, end);
     Ok(Rewritten {
-        code,
-        edits: edits
-            .iter()
-            .map(|edit| (edit.at, edit.insert.len(), edit.remove))
-            .collect(),
+        code: finished.code,
+        edits: finished.edits,
+        linkage,
+        fibers: fibers.slots(id),
+        is_staged,
     })
+}
+
+/// Makes the function return the value of the last expression statement; returns the end of its text.
+fn returns_last_value(draft: &mut Draft<'_>, program: &Program<'_>) -> &'static str {
+    let mut following = 0;
+    for statement in program.body.iter().rev() {
+        let Statement::ExpressionStatement(last) = statement else {
+            following += 1;
+            continue;
+        };
+        let span = last.expression.span();
+        if following == 0 {
+            draft.insert(span.start, "return (");
+            draft.insert(span.end, ")");
+            return "\n})";
+        }
+        draft.head.push_str("var $r_;");
+        draft.insert(span.start, "$r_=(");
+        let is_ended = draft.text(last.span).ends_with(';');
+        draft.insert(span.end, if is_ended { ")" } else { ");" });
+        return "\nreturn $r_})";
+    }
+    // A file that is nothing but a string.
+    if let Some(directive) = program.directives.last().filter(|_| following == 0) {
+        draft.insert(directive.span.start, "return ");
+    }
+    "\n})"
+}
+
+/// Puts `target` in the place of a use of `name`.
+pub(super) fn replace_reference(
+    draft: &mut Draft<'_>,
+    semantic: &Semantic<'_>,
+    node: NodeId,
+    name: &str,
+    target: &str,
+) {
+    let span = semantic.nodes().kind(node).span();
+    let shorthand = match semantic.nodes().parent_kind(node) {
+        AstKind::ObjectProperty(property) => property.shorthand,
+        AstKind::AssignmentTargetPropertyIdentifier(_) => true,
+        _ => false,
+    };
+    if shorthand {
+        draft.replace(span, format!("{name}:{target}"));
+    } else {
+        draft.replace(span, target);
+    }
 }
 
 /// The property of the variables object that holds variable `name` of module `id`.
@@ -159,52 +203,47 @@ fn declaring_argument(call: &CallExpression<'_>) -> Option<usize> {
     }
 }
 
-fn syntax_error(file: &str, source: &str, at: usize, message: &str) -> ScriptError {
-    let before = source.get(..at).unwrap_or(source);
-    let line = before.matches('\n').count();
-    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    ScriptError {
-        message: format!("SyntaxError: {message}"),
-        file: file.to_owned(),
-        line: line as u32 + 1,
-        column: (before.len() - start) as u32 + 1,
-        text: source.lines().nth(line).unwrap_or_default().to_owned(),
-        backtrace: Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[track_caller]
     fn check(source: &str, expected: &str) {
+        check_all(source, &format!("{expected}\n"));
+    }
+
+    /// `expected`: all between the braces.
+    #[track_caller]
+    fn check_all(source: &str, expected: &str) {
         let globals = |name: &str| matches!(name, "pipy" | "console" | "url");
-        let code = rewrite("/main.js", source, 3, &globals).map(|rewritten| rewritten.code);
-        assert_eq!(
-            code.as_deref(),
-            Ok(&*format!("(function($s){{{expected}\n}})")),
-            "{source}"
-        );
+        let rewritten = match rewrite("/main.js", source, 3, &globals) {
+            Ok(rewritten) => rewritten,
+            Err(error) => panic!("{error}"),
+        };
+        let inner = rewritten.code.split_once('{').map_or("", |(_, inner)| inner);
+        assert_eq!(inner.strip_suffix("})"), Some(expected), "{source}");
     }
 
     #[test]
     fn names_become_slots() {
-        check("() => _x = _x + 1", "return (() => $s.value._x$3 = $s.value._x$3 + 1)");
+        check(
+            "() => _x = _x + 1",
+            "return (() => $s_.value._x$3 = $s_.value._x$3 + 1)",
+        );
         check("(_x => _x)(1)", "return ((_x => _x)(1))");
         check(
             "() => ({ _x, b: _x })",
-            "return (() => ({ _x:$s.value._x$3, b: $s.value._x$3 }))",
+            "return (() => ({ _x:$s_.value._x$3, b: $s_.value._x$3 }))",
         );
         check(
             "() => ({ _x } = f())",
-            "return (() => ({ _x:$s.value._x$3 } = $s.value.f$3()))",
+            "return (() => ({ _x:$s_.value._x$3 } = $s_.value.f$3()))",
         );
-        check("console.log(a.console)", "return (console.log($s.value.a$3.console))");
+        check("console.log(a.console)", "return (console.log($s_.value.a$3.console))");
         // A context variable hides the global of its name.
         check(
             "pipy({ url: 1 }).x(() => url)",
-            "return (pipy({ url: 1 }).x(() => $s.value.url$3))",
+            "return (pipy({ url: 1 }).x(() => $s_.value.url$3))",
         );
         check(
             "((a = 1, b = a) => pipy())()\n// end",
@@ -212,10 +251,10 @@ mod tests {
         );
         check(
             "p = pipy()\np.listen(80)",
-            "$s.value.p$3 = pipy()\nreturn ($s.value.p$3.listen(80))",
+            "$s_.value.p$3 = pipy()\nreturn ($s_.value.p$3.listen(80))",
         );
-        check("() => `${_x}`", "return (() => `${$s.value._x$3}`)");
-        check("() => typeof __inbound", "return (() => typeof $s.value.__inbound$3)");
+        check("() => `${_x}`", "return (() => `${$s_.value._x$3}`)");
+        check("() => typeof __inbound", "return (() => typeof $s_.value.__inbound$3)");
     }
 
     #[test]
@@ -223,5 +262,110 @@ mod tests {
         let error = rewrite("/a.js", "pipy()\n  .x(,)\n", 0, &|_| true).expect_err("a comma alone is no argument");
         assert_eq!((error.file.as_str(), error.line, error.column), ("/a.js", 2, 6));
         assert_eq!(error.text, "  .x(,)");
+    }
+
+    /// pipyjs/model.md 1.5: the value of the last expression statement counts, whatever follows it.
+    #[test]
+    fn the_last_value_is_returned() {
+        check("var x = 1", "var x = 1");
+        check_all(
+            "a()\nfunction a() {}",
+            "var $r_;$r_=(a());\nfunction a() {}\nreturn $r_",
+        );
+        check_all("a();\nvar a", "var $r_;$r_=(a());\nvar a\nreturn $r_");
+        check("'text'", "return 'text'");
+        check("if (url) return 1", "if (url) return 1");
+    }
+
+    /// pipyjs/model.md 1.5.3: a top level `var $x` belongs to the context; `$` and `$$` are plain names.
+    #[test]
+    fn fiber_variables_become_slots() {
+        check("var $x", "void( $s_.value.$x$3);");
+        check("var $x = 1;", "void( $s_.value.$x$3 = 1);");
+        check("var $x = 1, $$ = 2", "var $$;void( $s_.value.$x$3 = 1, $$ = 2);");
+        check(
+            "var { $a, b: $b, $c = 1 } = {}",
+            "void( { $a:$s_.value.$a$3, b: $s_.value.$b$3, $c:$s_.value.$c$3 = 1 } = {});",
+        );
+        check(
+            "for (var $i = 0; $i < 9; $i++) ;",
+            "for (void( $s_.value.$i$3 = 0); $s_.value.$i$3 < 9; $s_.value.$i$3++) ;",
+        );
+        check("for (var $i of []) ;", "for ( $s_.value.$i$3 of []) ;");
+        check(
+            "if (url) var $x = 1\nelse ;",
+            "if (url) void( $s_.value.$x$3 = 1);\nelse ;",
+        );
+        // Not at the top level, or no fiber variables.
+        check("function f() { var $x = 1 }", "function f() { var $x = 1 }");
+        check("var $ = 1", "var $ = 1");
+        check(
+            "var $x\nfunction f($y) { return { $x, $y } }",
+            "void( $s_.value.$x$3);\nfunction f($y) { return { $x:$s_.value.$x$3, $y } }",
+        );
+    }
+
+    #[test]
+    fn imports_become_properties() {
+        check(
+            "import a, { b as c, 'd-e' as d } from './a.js'\nimport * as ns from '/b.js'\nvar x = { a, c: c(d, ns.y) }",
+            ";                                             \n;                          \n\
+             var x = { a:$i_0.default, c: $i_0.b($i_0[\"\\u{64}\\u{2d}\\u{65}\"], $i_1.y) }",
+        );
+        check("import {\n  a\n} from './a.js'", ";       \n   \n               ");
+        // One file is one object.
+        check(
+            "import './a.js'; import { b } from './a.js'; var x = b",
+            ";                ;                           var x = $i_0.b",
+        );
+    }
+
+    #[test]
+    fn exports_are_put_on_an_object() {
+        check_all("export default 1 + 1", "               $e_.default=(1 + 1);\n");
+        check_all("export default () => {};", "               $e_.default=(() => {});\n");
+        check_all(
+            "export default function () {}",
+            "$e_.default=$d_;               function  $d_() {}\n",
+        );
+        check_all(
+            "export default function f() {}",
+            "$e_.default=f;               function f() {}\n",
+        );
+        check_all("export function f() {}", "$e_.f=f;       function f() {}\n");
+        check_all(
+            "export function f() {} f = 1",
+            "$g_(\"f\",()=>f);       function f() {} return (f = 1)\n",
+        );
+        check_all("export var x = 1", "       var x = 1;$e_.x=x;\n");
+        check_all("export var x; x = 1", "$g_(\"x\",()=>x);       var x; return (x = 1)\n");
+        check_all(
+            "var a; function b() {}\nexport { a, b as c }",
+            "$g_(\"a\",()=>a);$e_.c=b;var a; function b() {}\n;                   \n",
+        );
+        check_all(
+            "export { a } from './a.js'; export * from './b.js'",
+            ";                           ;                     \n",
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_its_place() {
+        for (source, line, column, message) in [
+            ("var $x\nexport { $x }", 2, 10, "cannot export $x"),
+            ("export var $x = 1", 1, 12, "cannot export $x"),
+            ("export { nothing }", 1, 10, "cannot export nothing"),
+            ("import { a } from './a.js'\n\n  a = 1", 3, 3, "cannot assign to a"),
+            (
+                "export var a\nexport { b as a } from './a.js'",
+                1,
+                12,
+                "Duplicated export",
+            ),
+        ] {
+            let error = rewrite("/a.js", source, 0, &|_| true).expect_err(source);
+            assert_eq!((error.line, error.column), (line, column), "{source}: {error}");
+            assert!(error.message.contains(message), "{source}: {error}");
+        }
     }
 }

@@ -163,12 +163,12 @@ const ROWS: &[(&str, Option<&str>, Outcome)] = &[
     ("wait(() => true)", Some("wait(() => no.way)"), Same),
 ];
 
-/// A host of scripts that ask nothing of it.
-struct NoHost;
+/// A host of scripts that ask nothing of it but files.
+struct FilesOnly(Arc<Codebase>);
 
-impl Host for NoHost {
-    fn load(&self, _path: &str) -> Option<Bytes> {
-        None
+impl Host for FilesOnly {
+    fn load(&self, path: &str) -> Option<Bytes> {
+        self.0.get(path).cloned()
     }
     fn list(&self, _dir: &str) -> Vec<String> {
         Vec::new()
@@ -207,7 +207,12 @@ impl Bench {
     fn new(text: &str) -> Self {
         let script = format!("pipy().pipeline('t').{text}.pipeline('s').handleData(() => {{}})");
         let files: Arc<Codebase> = codebase("1", &[("/main.js", &script), ("/m.js", "pipy().pipeline().chain()")]);
-        let realm = Realm::new(Rc::new(NoHost), Arc::default(), limits::SCRIPT_HEAP_BYTES).expect("a realm");
+        let realm = Realm::new(
+            Rc::new(FilesOnly(files.clone())),
+            Arc::default(),
+            limits::SCRIPT_HEAP_BYTES,
+        )
+        .expect("a realm");
         realm.with(globals::install).expect("globals");
         let loader = Loader::new(&realm, files, false).expect("a loader");
         if let Err(error) = loader.load() {

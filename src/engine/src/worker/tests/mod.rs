@@ -2,6 +2,7 @@
 
 mod compliance;
 mod dialect;
+mod fibers;
 mod http_agent;
 mod http_codecs;
 mod http_proxy;
@@ -9,6 +10,7 @@ mod http_server;
 mod idioms;
 mod linking;
 mod messages;
+mod modules;
 mod sessions;
 mod tunnels;
 mod web_socket;
