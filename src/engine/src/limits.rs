@@ -96,3 +96,9 @@ pub(crate) const TLS_TICKET_BYTES: usize = 32 << 10;
 pub(crate) const TLS_TICKETS: usize = 2;
 /// Sessions of servers that a `connectTLS` remembers.
 pub(crate) const TLS_CLIENT_SESSIONS: usize = 32;
+/// Lists and mappings of a YAML text nested in one another.
+pub(crate) const YAML_DEPTH: usize = 200;
+/// Elements of an XML text nested in one another.
+pub(crate) const XML_DEPTH: usize = 256;
+/// Bytes that one call of `zlib` may give.
+pub(crate) const ZLIB_BYTES: usize = 16 << 20;

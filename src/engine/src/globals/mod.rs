@@ -21,6 +21,9 @@ mod pipy;
 mod prelude;
 mod timeout;
 mod url;
+mod xml;
+mod yaml;
+mod zlib;
 
 use crate::js;
 use rquickjs::Ctx;
@@ -87,6 +90,16 @@ pub(crate) static GLOBALS: &[Global] = &[
         init: url::params,
     },
     Global {
+        name: "XML",
+        about: "XML texts and trees of nodes: parse, stringify, decode, encode, Node",
+        init: xml::init,
+    },
+    Global {
+        name: "YAML",
+        about: "YAML texts to values whose scalars are strings: parse, decode",
+        init: yaml::init,
+    },
+    Global {
         name: "algo",
         about: "caches, load balancers, pools, routers, percentiles, identifiers, hashes",
         init: algo::init,
@@ -150,6 +163,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "select",
         about: "the value of the first case that is equal",
         init: functions::select,
+    },
+    Global {
+        name: "zlib",
+        about: "compresses and decompresses Data: deflate, inflate, gzip, gunzip",
+        init: zlib::init,
     },
 ];
 
