@@ -6,6 +6,7 @@
 mod admin_tls;
 mod container;
 mod life;
+mod metrics;
 mod plain;
 mod proxy;
 mod remote;

@@ -5,14 +5,16 @@ use crate::facts::{Facts, SYSTEM_LOG};
 use crate::limits;
 use crate::log::Log;
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net as unix;
@@ -140,8 +142,15 @@ impl Admin {
                 response
             }
             "/healthz" => text(StatusCode::OK, "ok\n"),
-            "/status" | "/api/v1/status" => typed("application/json", self.facts.report(true)),
-            "/metrics" => typed("text/plain; version=0.0.4", self.facts.prometheus()),
+            "/status" | "/api/v1/status" => typed("application/json", self.facts.status().await),
+            "/metrics" => {
+                let accepts = head.headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+                packed(
+                    typed("text/plain; version=0.0.4", Bytes::new()),
+                    self.facts.prometheus().await,
+                    accepts.unwrap_or_default(),
+                )
+            }
             "/options" => text(
                 StatusCode::OK,
                 &format!("--log-level={} {}\n", self.log.level(), self.options),
@@ -181,10 +190,64 @@ fn text(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
     response
 }
 
+/// The answer with this body, as gzip where that is accepted.
+fn packed(mut response: Response<Full<Bytes>>, body: String, accepts: &str) -> Response<Full<Bytes>> {
+    response
+        .headers_mut()
+        .insert(VARY, HeaderValue::from_static("accept-encoding"));
+    let mut body = body.into_bytes();
+    if takes_gzip(accepts) {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        // Into memory: it cannot fail, and if it did the plain text stands.
+        if let Ok(packed) = encoder.write_all(&body).and_then(|()| encoder.finish()) {
+            body = packed;
+            let gzip = HeaderValue::from_static("gzip");
+            response.headers_mut().insert(CONTENT_ENCODING, gzip);
+        }
+    }
+    *response.body_mut() = Full::new(body.into());
+    response
+}
+
+/// Whether an `accept-encoding` names gzip (or `*`) without refusing it. Source: RFC 9110 section 12.5.3.
+fn takes_gzip(accepts: &str) -> bool {
+    accepts.split(',').any(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        let is_named = parts
+            .next()
+            .is_some_and(|coding| coding == "*" || coding.eq_ignore_ascii_case("gzip"));
+        let is_refused = parts.any(|part| {
+            let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
+            weight.and_then(|weight| weight.trim().parse().ok()) == Some(0.0)
+        });
+        is_named && !is_refused
+    })
+}
+
 fn typed(kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::takes_gzip;
+
+    #[test]
+    fn gzip_is_sent_to_who_takes_it() {
+        for (accepts, taken) in [
+            ("gzip", true),
+            ("deflate, GZip;q=0.5", true),
+            ("*", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.0, br", false),
+            ("xgzip", false),
+            ("", false),
+        ] {
+            assert_eq!(takes_gzip(accepts), taken, "{accepts}");
+        }
+    }
 }

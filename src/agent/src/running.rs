@@ -48,7 +48,7 @@ impl Running {
         match (&result, &self.engine) {
             (Ok(()), Some(engine)) => {
                 let status = engine.status().await;
-                self.facts.runs(&status, engine.counters());
+                self.facts.runs(&status, engine.collector());
                 self.signals = status.signals;
             }
             (Err(error), _) => self.facts.failed(&error.to_string()),

@@ -3,7 +3,7 @@
 //! Layers, in this order; a module imports only those above it (checked by `cargo xtask tidy`). The one call upwards is
 //! `js::Host`.
 //!
-//! - `limits`, `metrics`: every bound; counters
+//! - `limits`, `series`, `metrics`: every bound; metrics as values; counters
 //! - `data`, `value`, `error`, `codebase`: bytes, kept script values, errors, the files of a version
 //! - `event`, `message`: what flows
 //! - `js`: the only door to QuickJS
@@ -27,6 +27,7 @@ mod metrics;
 mod net;
 mod pipeline;
 mod script;
+mod series;
 mod session;
 mod value;
 mod worker;
@@ -36,4 +37,5 @@ pub use error::{Error, ScriptError};
 pub use filters::{FilterInfo, filters};
 pub use globals::{GlobalInfo, globals};
 pub use metrics::{Blame, Counters};
-pub use worker::{Engine, Notice, Options, Status};
+pub use series::{Metric, MetricKind, Series};
+pub use worker::{Collector, Engine, Notice, Options, Status};

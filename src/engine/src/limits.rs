@@ -102,3 +102,17 @@ pub(crate) const YAML_DEPTH: usize = 200;
 pub(crate) const XML_DEPTH: usize = 256;
 /// Bytes that one call of `zlib` may give.
 pub(crate) const ZLIB_BYTES: usize = 16 << 20;
+/// Maps that scripts share by name (`algo.SharedMap`), in the process.
+pub(crate) const SHARED_MAPS: usize = 1024;
+/// Bytes of one shared map: keys, texts, and `SHARED_ENTRY_BYTES` for each entry.
+pub(crate) const SHARED_MAP_BYTES: usize = 8 << 20;
+/// What an entry of a shared map takes beside its key and text, bytes.
+pub(crate) const SHARED_ENTRY_BYTES: usize = 64;
+/// Metrics and label values that the scripts of one version make on a worker.
+pub(crate) const METRICS: usize = 20_000;
+/// Names of metrics of earlier versions that a worker goes on to report.
+pub(crate) const METRICS_KEPT: usize = 1024;
+/// Listeners, peers and targets of connections that are counted apart; what comes after them counts as `other`.
+pub(crate) const METRIC_PEERS: usize = 1024;
+/// `stats.sum` calls of one worker that are under way.
+pub(crate) const METRIC_SUMS: usize = 256;

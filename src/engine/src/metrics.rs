@@ -1,6 +1,12 @@
-//! Counters of one worker: written by its thread alone, summed by the control thread when somebody asks.
+//! Counters of one worker: written by its thread alone, summed by the control thread when somebody asks. By listener and
+//! target they are counted in plain cells of the worker's thread, and only read there ([`builtin`]).
 //! Names: pipyjs/globals.md section 10 (built-in metrics).
 
+use crate::limits;
+use crate::series::{Metric, MetricKind, Series};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// What one worker counts.
@@ -48,6 +54,203 @@ impl Counters {
             Blame::Internal => internal,
         }
     }
+}
+
+/// Connections and bytes of one listener (or peer of it) or target, on this thread.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    /// Connections that are open now.
+    pub open: Cell<i64>,
+    /// Bytes received.
+    pub received: Cell<u64>,
+    /// Bytes sent.
+    pub sent: Cell<u64>,
+    /// Times that connecting took: counts by bucket, then count and sum. Targets only.
+    dialed: RefCell<Vec<f64>>,
+}
+
+/// Upper bounds of the times that connecting takes, milliseconds.
+const DIAL_BUCKETS: &[f64] = &[
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    20.0,
+    50.0,
+    100.0,
+    200.0,
+    500.0,
+    1000.0,
+    2000.0,
+    5000.0,
+    10_000.0,
+    f64::INFINITY,
+];
+
+/// By listener and, with `peerStats`, by peer; by target.
+type Table = RefCell<BTreeMap<(String, String), Rc<Traffic>>>;
+
+thread_local! {
+    static INBOUND: Table = const { RefCell::new(BTreeMap::new()) };
+    static OUTBOUND: Table = const { RefCell::new(BTreeMap::new()) };
+}
+
+fn entry(table: &'static std::thread::LocalKey<Table>, label: &str, below: &str) -> Rc<Traffic> {
+    table.with_borrow_mut(|table| {
+        let mut key = (label.to_owned(), below.to_owned());
+        if !table.contains_key(&key) && table.len() >= limits::METRIC_PEERS {
+            key = ("other".to_owned(), String::new());
+        }
+        table.entry(key).or_default().clone()
+    })
+}
+
+impl Traffic {
+    /// Of connections that this listener accepts; `peer`: from there, or empty.
+    pub(crate) fn inbound(listener: &str, peer: &str) -> Rc<Traffic> {
+        entry(&INBOUND, listener, peer)
+    }
+
+    /// Of connections to this target.
+    pub(crate) fn outbound(target: &str) -> Rc<Traffic> {
+        entry(&OUTBOUND, target, "")
+    }
+
+    /// A connection was made within so many milliseconds.
+    pub(crate) fn dialed(&self, ms: f64) {
+        let mut times = self.dialed.borrow_mut();
+        let buckets = DIAL_BUCKETS.len();
+        times.resize(buckets + 2, 0.0);
+        let bucket = DIAL_BUCKETS.partition_point(|bound| *bound < ms);
+        for (index, more) in [(bucket, 1.0), (buckets, 1.0), (buckets + 1, ms)] {
+            if let Some(value) = times.get_mut(index) {
+                *value += more;
+            }
+        }
+    }
+}
+
+/// The built-in metrics of the worker whose thread this is. A root is the sum of its labels.
+pub(crate) fn builtin(counters: &Counters) -> Vec<Metric> {
+    let plain = |name: &str, kind, value: f64| metric(name, kind, &[], Series::new("", value));
+    let count = |name: &str, gauge: &Gauge| plain(name, MetricKind::Gauge, gauge.get() as f64);
+    let total = |name: &str, counter: &Counter| plain(name, MetricKind::Counter, counter.get() as f64);
+    let mut all = vec![count("pipy_pipeline_count", &counters.pipelines)];
+    let mut labelled = |mut metric: Metric, table, dimensions: &[&str], value: fn(&Traffic) -> f64| {
+        metric.dimensions = dimensions.iter().map(|name| (*name).to_owned()).collect();
+        metric.root.children = children(table, |traffic| vec![value(traffic)]);
+        all.push(metric);
+    };
+    let (listener, target) = (["listener", "peer"], ["target"]);
+    let open = |traffic: &Traffic| traffic.open.get() as f64;
+    let received = |traffic: &Traffic| traffic.received.get() as f64;
+    let sent = |traffic: &Traffic| traffic.sent.get() as f64;
+    labelled(
+        count("pipy_inbound_count", &counters.inbound),
+        &INBOUND,
+        &listener,
+        open,
+    );
+    labelled(
+        total("pipy_inbound_in", &counters.inbound_in),
+        &INBOUND,
+        &listener,
+        received,
+    );
+    labelled(
+        total("pipy_inbound_out", &counters.inbound_out),
+        &INBOUND,
+        &listener,
+        sent,
+    );
+    labelled(
+        count("pipy_outbound_count", &counters.outbound),
+        &OUTBOUND,
+        &target,
+        open,
+    );
+    labelled(
+        total("pipy_outbound_in", &counters.outbound_in),
+        &OUTBOUND,
+        &target,
+        received,
+    );
+    labelled(
+        total("pipy_outbound_out", &counters.outbound_out),
+        &OUTBOUND,
+        &target,
+        sent,
+    );
+    let times = children(&OUTBOUND, |traffic| traffic.dialed.borrow().clone());
+    let mut summed = vec![0.0; DIAL_BUCKETS.len() + 2];
+    for series in &times {
+        summed
+            .iter_mut()
+            .zip(&series.values)
+            .for_each(|(sum, value)| *sum += value);
+    }
+    let root = Series {
+        label: String::new(),
+        values: summed,
+        children: times,
+    };
+    let mut times = metric("pipy_outbound_conn_time", MetricKind::Histogram, &target, root);
+    times.buckets = DIAL_BUCKETS.to_vec();
+    times.root.children.retain(|series| !series.values.is_empty());
+    all.push(times);
+    for (name, blame) in [
+        ("ballast_upstream_errors", Blame::Upstream),
+        ("ballast_downstream_errors", Blame::Downstream),
+        ("ballast_script_errors", Blame::Script),
+        ("ballast_internal_errors", Blame::Internal),
+    ] {
+        all.push(total(name, counters.blame(blame)));
+    }
+    all
+}
+
+fn metric(name: &str, kind: MetricKind, dimensions: &[&str], root: Series) -> Metric {
+    Metric {
+        name: name.to_owned(),
+        kind,
+        dimensions: dimensions.iter().map(|name| (*name).to_owned()).collect(),
+        buckets: Vec::new(),
+        root,
+    }
+}
+
+/// A series a listener or target, with one a peer below it.
+fn children(table: &'static std::thread::LocalKey<Table>, values: impl Fn(&Traffic) -> Vec<f64>) -> Vec<Series> {
+    let mut all: Vec<Series> = Vec::new();
+    table.with_borrow(|table| {
+        // Sorted: the peers of a listener follow it.
+        for ((label, below), traffic) in table {
+            let values = values(traffic);
+            let last = all.last_mut().filter(|last| last.label == *label);
+            match (last, below.is_empty()) {
+                (Some(last), false) => last.children.push(Series {
+                    label: below.clone(),
+                    values,
+                    children: Vec::new(),
+                }),
+                (_, true) => all.push(Series {
+                    label: label.clone(),
+                    values,
+                    children: Vec::new(),
+                }),
+                (None, false) => all.push(Series {
+                    label: label.clone(),
+                    values: vec![0.0; values.len()],
+                    children: vec![Series {
+                        label: below.clone(),
+                        values,
+                        children: Vec::new(),
+                    }],
+                }),
+            }
+        }
+    });
+    all
 }
 
 /// A number that only grows.

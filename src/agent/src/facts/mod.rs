@@ -3,7 +3,8 @@
 
 mod metrics;
 
-use ballast_engine::{Counters, Status};
+use crate::limits;
+use ballast_engine::{Collector, Metric, Status};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,7 +25,18 @@ struct Inner {
     listening: Vec<String>,
     /// Why the newest version does not run; empty: it does.
     error: String,
-    counters: Vec<Arc<Counters>>,
+    collector: Collector,
+    /// Version of the last metrics that were reported.
+    reported: u64,
+    /// Version and shape of the metrics that the Repo has understood last.
+    understood: Option<(u64, u64)>,
+}
+
+/// A status report on its way.
+pub(crate) struct Report {
+    /// JSON.
+    pub(crate) text: String,
+    metrics: Option<(u64, u64)>,
 }
 
 impl Facts {
@@ -39,18 +51,20 @@ impl Facts {
             modules: Vec::new(),
             listening: Vec::new(),
             error: String::new(),
-            counters: Vec::new(),
+            collector: Collector::default(),
+            reported: 0,
+            understood: None,
         })))
     }
 
     /// This runs now.
-    pub(crate) fn runs(&self, status: &Status, counters: Vec<Arc<Counters>>) {
+    pub(crate) fn runs(&self, status: &Status, collector: Collector) {
         self.with(|inner| {
             inner.version.clone_from(&status.version);
             inner.modules.clone_from(&status.modules);
             inner.listening.clone_from(&status.listening);
             inner.error.clear();
-            inner.counters = counters;
+            inner.collector = collector;
         });
     }
 
@@ -64,44 +78,83 @@ impl Facts {
         self.with(|inner| inner.error = crate::log::redact(error).into_owned());
     }
 
-    /// The status report as JSON; the part `error` is ours and only there when a version failed.
-    pub(crate) fn report(&self, with_metrics: bool) -> String {
-        self.with(|inner| {
-            let modules: Map<String, Value> = inner
-                .modules
-                .iter()
-                .map(|path| (path.clone(), json!({ "graph": {} })))
-                .collect();
-            let mut report = json!({
-                "timestamp": now_ms(),
-                "since": inner.since_ms,
-                "uuid": inner.uuid,
-                "name": inner.name,
-                "ip": inner.ip,
-                "version": inner.version,
-                "modules": modules,
-                "listening": inner.listening,
-                "logs": [SYSTEM_LOG],
+    /// The status report for the Repo, with metrics if wanted: all of them, or after a report that it has understood
+    /// their values alone.
+    pub(crate) async fn report(&self, with_metrics: bool) -> Report {
+        if !with_metrics {
+            return self.with(|inner| Report {
+                text: inner.status(None),
+                metrics: None,
             });
-            if let Some(report) = report.as_object_mut() {
-                if with_metrics {
-                    report.insert("metrics".to_owned(), metrics::report(&inner.counters));
-                }
-                if !inner.error.is_empty() {
-                    report.insert("error".to_owned(), Value::String(inner.error.clone()));
-                }
+        }
+        let metrics = self.metrics().await;
+        let shape = metrics::shape(&metrics);
+        self.with(|inner| {
+            let last = inner.understood.filter(|(_, known)| *known == shape);
+            inner.reported += 1;
+            let json = metrics::report(&metrics, inner.reported, last.map(|(version, _)| version));
+            Report {
+                text: inner.status(Some(json)),
+                metrics: Some((inner.reported, shape)),
             }
-            report.to_string()
         })
     }
 
+    /// What the Repo has answered to a report; None: nothing. 206: it has understood the metrics.
+    pub(crate) fn answered(&self, report: &Report, status: Option<u16>) {
+        self.with(|inner| inner.understood = report.metrics.filter(|_| status == Some(206)));
+    }
+
+    /// The status as JSON; the part `error` is ours and only there when a version failed.
+    pub(crate) async fn status(&self) -> String {
+        let metrics = self.metrics().await;
+        self.with(|inner| inner.status(Some(metrics::report(&metrics, inner.reported, None))))
+    }
+
     /// Prometheus text.
-    pub(crate) fn prometheus(&self) -> String {
-        self.with(|inner| metrics::prometheus(&inner.counters))
+    pub(crate) async fn prometheus(&self) -> String {
+        metrics::prometheus(&self.metrics().await)
+    }
+
+    /// A worker whose script runs for long does not keep others from their answer.
+    async fn metrics(&self) -> Vec<Metric> {
+        let collector = self.with(|inner| inner.collector.clone());
+        let collected = tokio::time::timeout(limits::METRICS_TIME, collector.collect()).await;
+        collected.unwrap_or_default()
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Inner {
+    fn status(&self, metrics: Option<Value>) -> String {
+        let modules: Map<String, Value> = self
+            .modules
+            .iter()
+            .map(|path| (path.clone(), json!({ "graph": {} })))
+            .collect();
+        let mut report = json!({
+            "timestamp": now_ms(),
+            "since": self.since_ms,
+            "uuid": self.uuid,
+            "name": self.name,
+            "ip": self.ip,
+            "version": self.version,
+            "modules": modules,
+            "listening": self.listening,
+            "logs": [SYSTEM_LOG],
+        });
+        if let Some(report) = report.as_object_mut() {
+            if let Some(metrics) = metrics {
+                report.insert("metrics".to_owned(), metrics);
+            }
+            if !self.error.is_empty() {
+                report.insert("error".to_owned(), Value::String(self.error.clone()));
+            }
+        }
+        report.to_string()
     }
 }
 
@@ -132,16 +185,16 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_report_holds_what_repos_read() {
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_report_holds_what_repos_read() {
         let facts = Facts::new("u", "n", 1.0, "10.0.0.1".to_owned());
         let status = Status {
             version: "7".to_owned(),
             modules: vec!["/main.js".to_owned()],
             ..Status::default()
         };
-        facts.runs(&status, vec![Arc::default()]);
-        let report: Value = serde_json::from_str(&facts.report(false)).unwrap();
+        facts.runs(&status, Collector::default());
+        let report: Value = serde_json::from_str(&facts.report(false).await.text).unwrap();
         for (key, expected) in [
             ("uuid", json!("u")),
             ("name", json!("n")),
@@ -155,9 +208,27 @@ mod tests {
             assert_eq!(report[key], expected, "{key}");
         }
         facts.failed("bad http://u:p@h/");
-        let report: Value = serde_json::from_str(&facts.report(true)).unwrap();
+        let report: Value = serde_json::from_str(&facts.report(true).await.text).unwrap();
         assert_eq!(report["error"], "bad http://***@h/");
         assert_eq!(report["version"], "7", "what ran goes on");
         assert!(report["metrics"]["roots"].is_array());
+    }
+
+    /// repo.md 1.2: after 206 the next metrics may be incremental; any other status: the next is full.
+    #[tokio::test(flavor = "current_thread")]
+    async fn metrics_are_incremental_after_206() {
+        let facts = Facts::new("u", "n", 1.0, String::new());
+        for (answer, last) in [
+            (Some(201), Value::Null),
+            (Some(206), Value::Null),
+            (Some(206), json!(2)),
+            (None, json!(3)),
+            (Some(206), Value::Null),
+        ] {
+            let report = facts.report(true).await;
+            let json: Value = serde_json::from_str(&report.text).unwrap();
+            assert_eq!(json["metrics"]["last"], last);
+            facts.answered(&report, answer);
+        }
     }
 }

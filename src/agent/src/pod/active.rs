@@ -109,9 +109,12 @@ impl Active {
         let Ok(permit) = self.reporting.clone().try_acquire_owned() else {
             return;
         };
-        let (worker, report) = (self.current.worker(), self.facts.report(true));
+        let (worker, facts) = (self.current.worker(), self.facts.clone());
         tokio::spawn(async move {
-            if let Err(error) = worker.post_status(report).await {
+            let report = facts.report(true).await;
+            let answer = worker.post_status(report.text.clone()).await;
+            facts.answered(&report, answer.as_ref().ok().copied());
+            if let Err(error) = answer {
                 tracing::debug!(target: "codebase", "{error}");
             }
             drop(permit);

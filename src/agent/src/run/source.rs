@@ -142,9 +142,12 @@ impl Source {
         let Ok(permit) = remote.reporting.clone().try_acquire_owned() else {
             return;
         };
-        let (worker, report) = (remote.current.worker(), facts.report(with_metrics));
+        let (worker, facts) = (remote.current.worker(), facts.clone());
         tokio::spawn(async move {
-            if let Err(error) = worker.post_status(report).await {
+            let report = facts.report(with_metrics).await;
+            let answer = worker.post_status(report.text.clone()).await;
+            facts.answered(&report, answer.as_ref().ok().copied());
+            if let Err(error) = answer {
                 tracing::debug!(target: "codebase", "{error}");
             }
             drop(permit);

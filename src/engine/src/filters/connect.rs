@@ -202,7 +202,8 @@ impl Connect {
         let Stage::Dialing(dial) = &self.stage else { return };
         let info = dial.info.clone();
         let options = self.options.dial.socket.clone();
-        let connection = Connection::open(&cx.realm, stream, options, Receiver::Filter(out.port()));
+        let traffic = info.traffic();
+        let connection = Connection::open(&cx.realm, stream, options, Receiver::Filter(out.port()), traffic);
         let waiting = std::mem::take(&mut self.waiting);
         connection.write(cx, waiting.data);
         if waiting.ended {

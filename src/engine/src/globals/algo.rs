@@ -1,6 +1,7 @@
 //! `algo`: caches, load balancers, pools, routers, percentiles, identifiers, hashes. Source: pipyjs/globals.md section 6.
 //! The classes are JavaScript (see embedded.rs for why), each in `algo_<name>.js`.
 
+use super::algo_shared_map;
 use super::embedded::{define, nothing, seconds};
 use crate::js;
 use crate::pipeline::realm;
@@ -22,6 +23,8 @@ pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     define(&algo, "ResourcePool", include_str!("algo_resource_pool.js"), nothing)?;
     define(&algo, "URLRouter", include_str!("algo_url_router.js"), nothing)?;
     define(&algo, "Percentile", include_str!("algo_percentile.js"), nothing)?;
+    let shared_map = include_str!("algo_shared_map.js");
+    define(&algo, "SharedMap", shared_map, algo_shared_map::needs)?;
     ctx.globals().set("algo", algo)
 }
 

@@ -2,6 +2,7 @@
 //! Source: pipyjs/globals.md.
 
 mod algo;
+mod algo_shared_map;
 #[cfg(test)]
 mod algo_tests;
 mod console;
@@ -19,11 +20,14 @@ mod os_path;
 mod pipeline;
 mod pipy;
 mod prelude;
+mod stats;
 mod timeout;
 mod url;
 mod xml;
 mod yaml;
 mod zlib;
+
+pub(crate) use stats::collect as collect_metrics;
 
 use crate::js;
 use rquickjs::Ctx;
@@ -163,6 +167,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "select",
         about: "the value of the first case that is equal",
         init: functions::select,
+    },
+    Global {
+        name: "stats",
+        about: "counters, gauges, histograms; their sums over threads",
+        init: stats::init,
     },
     Global {
         name: "zlib",

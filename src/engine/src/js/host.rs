@@ -1,5 +1,6 @@
 //! What scripts may ask of the layers above: the one call upwards (style: never an import).
 
+use crate::series::Metric;
 use bytes::Bytes;
 use rquickjs::{Ctx, JsLifetime, Value};
 use std::rc::Rc;
@@ -20,6 +21,8 @@ pub(crate) trait Host {
     fn restart(&self);
     /// Calls `fire` once with the changed paths when a file, or one in a directory (trailing `/`), changes in place.
     fn watch(&self, path: &str, fire: Box<dyn FnOnce(Vec<String>)>);
+    /// Calls `done` with the metrics of all threads, summed; outside of a turn.
+    fn gather(&self, done: Box<dyn FnOnce(Vec<Metric>)>);
     /// Facts about this process and thread.
     fn facts(&self) -> Facts;
 }

@@ -7,7 +7,7 @@ use super::sweep::{self, Sweep};
 use crate::data::Data;
 use crate::event::{Event, Reason, StreamError};
 use crate::limits;
-use crate::metrics::{Blame, Counter, Gauge};
+use crate::metrics::{Blame, Counter, Gauge, Traffic};
 use crate::pipeline::{Child, Closed, Cx, Flush, Port, Realm, Tap, Task, Wake, Work, spawn};
 use bytes::BytesMut;
 use std::cell::{Cell, RefCell};
@@ -60,6 +60,8 @@ pub(crate) struct Connection {
     writing: RefCell<Option<Task>>,
     closed: Cell<bool>,
     counts: Counts,
+    /// The counters of its listener or target.
+    traffic: Rc<Traffic>,
     me: Weak<Connection>,
 }
 
@@ -81,7 +83,13 @@ enum Counts {
 
 impl Connection {
     /// Takes a connected socket over and starts to read.
-    pub(crate) fn open(realm: &Rc<Realm>, stream: TcpStream, options: SocketOptions, target: Target) -> Rc<Self> {
+    pub(crate) fn open(
+        realm: &Rc<Realm>,
+        stream: TcpStream,
+        options: SocketOptions,
+        target: Target,
+        traffic: Rc<Traffic>,
+    ) -> Rc<Self> {
         if let Err(error) = set_options(&stream, &options) {
             tracing::debug!(target: "socket", %error, "cannot set socket options");
         }
@@ -110,9 +118,10 @@ impl Connection {
             closed: Cell::new(false),
             options,
             counts,
+            traffic,
             me: me.clone(),
         });
-        connection.gauge().add(1);
+        connection.count(1);
         let weak: Weak<Connection> = connection.me.clone();
         sweep::watch(weak);
         // The task does not own the connection: an accepted one and its pipeline own each other until it is closed, one
@@ -120,6 +129,11 @@ impl Connection {
         let reading = spawn(read(connection.me.clone(), reader));
         *connection.reading.borrow_mut() = Some(reading);
         connection
+    }
+
+    fn count(&self, change: i64) {
+        self.gauge().add(change);
+        self.traffic.open.set(self.traffic.open.get() + change);
     }
 
     fn gauge(&self) -> &Gauge {
@@ -218,6 +232,7 @@ impl Connection {
                     drop(pending.shift(sent));
                     drop(pending);
                     self.sent().add(sent as u64);
+                    self.traffic.sent.set(self.traffic.sent.get() + sent as u64);
                     self.last_write.set(Instant::now());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -337,7 +352,7 @@ impl Connection {
         if self.closed.replace(true) {
             return;
         }
-        self.gauge().add(-1);
+        self.count(-1);
         self.pending.replace(Data::new());
         self.blocked.replace(Vec::new());
         self.writer.replace(None);
@@ -357,7 +372,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if !self.closed.get() {
-            self.gauge().add(-1);
+            self.count(-1);
         }
     }
 }
@@ -432,6 +447,9 @@ impl Connection {
         let end = match got {
             Ok(bytes) if !bytes.is_empty() => {
                 self.received().add(bytes.len() as u64);
+                self.traffic
+                    .received
+                    .set(self.traffic.received.get() + bytes.len() as u64);
                 self.used.set(true);
                 self.last_read.set(Instant::now());
                 self.input(Event::Data(bytes.into()));

@@ -6,6 +6,7 @@ use super::options::SocketOptions;
 use crate::error::Error;
 use crate::event::Event;
 use crate::js::{self, Inbound, InboundInfo, Options};
+use crate::metrics::Traffic;
 use crate::pipeline::{Args, Child, Cx, Instance, Layout, Output, Realm, Sink, Task, Work, spawn};
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -34,6 +35,8 @@ pub(crate) struct ListenOptions {
     pub max_connections: Option<usize>,
     /// Ask the system for the original destination of redirected connections.
     pub transparent: bool,
+    /// Count the traffic of each peer apart.
+    pub peer_stats: bool,
 }
 
 impl ListenOptions {
@@ -68,6 +71,7 @@ impl ListenOptions {
             socket: SocketOptions::parse(options)?,
             max_connections: of_thread.into_iter().chain(of_port).min(),
             transparent: options.boolean("transparent")?.unwrap_or(false),
+            peer_stats: options.boolean("peerStats")?.unwrap_or(false),
         })
     }
 }
@@ -156,6 +160,10 @@ async fn accept(socket: TcpListener, target: Rc<RefCell<ListenTarget>>) {
         open: Cell::new(0),
         freed: Notify::new(),
     });
+    let name = socket
+        .local_addr()
+        .map(|address| address.to_string())
+        .unwrap_or_default();
     loop {
         let limit = target.borrow().options.max_connections;
         if limit.is_some_and(|limit| slots.open.get() >= limit) {
@@ -163,7 +171,7 @@ async fn accept(socket: TcpListener, target: Rc<RefCell<ListenTarget>>) {
             continue;
         }
         match socket.accept().await {
-            Ok((stream, peer)) => accepted(stream, peer, &target.borrow().clone(), &slots),
+            Ok((stream, peer)) => accepted(stream, peer, &name, &target.borrow().clone(), &slots),
             Err(error) => {
                 tracing::warn!(target: "listener", %error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -172,7 +180,7 @@ async fn accept(socket: TcpListener, target: Rc<RefCell<ListenTarget>>) {
     }
 }
 
-fn accepted(stream: TcpStream, peer: SocketAddr, target: &ListenTarget, slots: &Rc<Slots>) {
+fn accepted(stream: TcpStream, peer: SocketAddr, name: &str, target: &ListenTarget, slots: &Rc<Slots>) {
     let local = stream.local_addr().unwrap_or(peer);
     let original = target
         .options
@@ -197,7 +205,14 @@ fn accepted(stream: TcpStream, peer: SocketAddr, target: &ListenTarget, slots: &
     });
     let instance = Instance::create(realm, &target.layout, context, Output::Sink(sink.clone()), None, 0);
     let child = Child::new(instance.clone());
-    let connection = Connection::open(realm, stream, target.options.socket.clone(), Target::Pipeline(child));
+    let from = if target.options.peer_stats {
+        inbound.info.remote_address.as_str()
+    } else {
+        ""
+    };
+    let traffic = Traffic::inbound(name, from);
+    let options = target.options.socket.clone();
+    let connection = Connection::open(realm, stream, options, Target::Pipeline(child), traffic);
     *sink.connection.borrow_mut() = Some(connection);
     realm.turn(None, |_, work| work.push(Work::Start(instance, Args::Inbound(inbound))));
 }

@@ -5,6 +5,7 @@ use super::{dns, options::SocketOptions};
 use crate::event::StreamError;
 use crate::js::{self, Options, throw_error};
 use crate::limits;
+use crate::metrics::Traffic;
 use crate::pipeline::{Port, Realm, Task, Wake, spawn};
 use rquickjs::class::Trace;
 use rquickjs::prelude::Opt;
@@ -13,7 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpSocket, TcpStream};
 
 /// Options of `connect`.
@@ -122,6 +123,11 @@ impl OutboundInfo {
     pub(crate) fn set_state(&self, state: &'static str) {
         self.shared.state.set(state);
     }
+
+    /// The counters of its target.
+    pub(crate) fn traffic(&self) -> Rc<Traffic> {
+        self.shared.traffic()
+    }
 }
 
 #[rquickjs::methods(rename_all = "camelCase")]
@@ -225,6 +231,11 @@ impl Dial {
 }
 
 impl Facts {
+    fn traffic(&self) -> Rc<Traffic> {
+        let target = self.target.borrow();
+        Traffic::outbound(&format!("{}:{}", target.name, target.port))
+    }
+
     fn tell(&self, progress: Progress) {
         if let Some(realm) = self.realm.upgrade() {
             self.port.wake(&realm, Wake::Message(Box::new(progress)));
@@ -243,6 +254,7 @@ async fn dial(facts: Rc<Facts>, options: DialOptions, report: bool) {
     let mut retries = options.retries;
     loop {
         facts.change("open", report);
+        let began = Instant::now();
         let attempt = attempt(&facts, report);
         let result = match options.timeout {
             None => attempt.await,
@@ -253,6 +265,7 @@ async fn dial(facts: Rc<Facts>, options: DialOptions, report: bool) {
         };
         match result {
             Ok(stream) => {
+                facts.traffic().dialed(began.elapsed().as_secs_f64() * 1000.0);
                 facts.local.set(stream.local_addr().ok());
                 facts.state.set("connected");
                 return facts.tell(Progress::Connected(stream));

@@ -1,14 +1,17 @@
 //! What the scripts of one version may ask of their worker.
 
-use super::{Notice, Options};
+use super::{Collector, Notice, Options};
 use crate::codebase::{Codebase, normalize};
 use crate::js::{self, Callback, Facts, Host};
+use crate::pipeline::{Task, spawn};
 use crate::script::Loader;
+use crate::series::Metric;
 use bytes::Bytes;
 use rquickjs::{Ctx, Value};
+use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -25,6 +28,9 @@ pub(super) struct WorkerHost {
     pub(super) changed: RefCell<HashMap<String, Option<Bytes>>>,
     pub(super) watches: RefCell<Vec<(String, Fire)>>,
     pub(super) exits: RefCell<Vec<Callback>>,
+    pub(super) collector: Collector,
+    /// Calls of `gather` under way.
+    pub(super) gathering: Rc<RefCell<Slab<Option<Task>>>>,
     /// The first `pipy.exit(code)`.
     pub(super) exited: Cell<Option<i32>>,
 }
@@ -114,6 +120,20 @@ impl Host for WorkerHost {
         self.watches
             .borrow_mut()
             .push((format!("{}{folder}", normalize(path)), fire));
+    }
+
+    fn gather(&self, done: Box<dyn FnOnce(Vec<Metric>)>) {
+        let key = self.gathering.borrow_mut().insert(None);
+        let (collector, table) = (self.collector.clone(), Rc::downgrade(&self.gathering));
+        let task = spawn(async move {
+            done(collector.collect().await);
+            // Last: this lets go of the task that runs.
+            let this = table.upgrade().and_then(|table| table.borrow_mut().try_remove(key));
+            drop(this);
+        });
+        if let Some(slot) = self.gathering.borrow_mut().get_mut(key) {
+            *slot = Some(task);
+        }
     }
 
     fn facts(&self) -> Facts {

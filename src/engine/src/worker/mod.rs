@@ -1,6 +1,7 @@
 //! The engine as its owner sees it: threads that all run the same codebase, started, reloaded and drained together.
 //! Source: pipyjs/repo.md 1.1 (reload rules), cli.md section 4.
 
+mod collect;
 mod host;
 mod program;
 mod task;
@@ -16,6 +17,7 @@ use crate::error::Error;
 use crate::limits;
 use crate::metrics::Counters;
 use bytes::Bytes;
+pub use collect::Collector;
 use std::sync::Arc;
 use thread::{Control, Handle};
 use tokio::sync::{mpsc, oneshot};
@@ -93,6 +95,7 @@ pub struct Engine {
     workers: Vec<Handle>,
     notices: mpsc::Receiver<(usize, Notice)>,
     idle: Vec<bool>,
+    collector: Collector,
 }
 
 impl Engine {
@@ -103,13 +106,16 @@ impl Engine {
         let threads = options.threads.max(1);
         let (send, notices) = mpsc::channel(limits::CONTROL_QUEUE);
         let mut workers = Vec::with_capacity(threads);
+        let collector = Collector::default();
         for index in 0..threads {
-            workers.push(Handle::spawn(index, options.clone(), send.clone())?);
+            workers.push(Handle::spawn(index, options.clone(), send.clone(), collector.clone())?);
         }
+        collector.set(&workers);
         let engine = Engine {
             workers,
             notices,
             idle: vec![false; threads],
+            collector,
         };
         engine.switch(codebase, true).await?;
         Ok(engine)
@@ -213,6 +219,11 @@ impl Engine {
                 Some((_, notice)) => return notice,
             }
         }
+    }
+
+    /// What asks all threads for their metrics; may outlive the engine.
+    pub fn collector(&self) -> Collector {
+        self.collector.clone()
     }
 
     /// Counters of all threads.

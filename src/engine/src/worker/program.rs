@@ -2,15 +2,17 @@
 
 use super::host::{WorkerHost, is_watched};
 use super::task::Runner;
-use super::{Notice, Options, Status};
+use super::{Collector, Notice, Options, Status};
 use crate::codebase::Codebase;
 use crate::error::{Error, ScriptError};
 use crate::globals;
 use crate::js::{self, Options as JsOptions};
-use crate::metrics::Counters;
+use crate::limits;
+use crate::metrics::{Counters, builtin};
 use crate::net::{Address, ListenOptions, ListenTarget, Listener, parse_address};
 use crate::pipeline::{Realm, Task, spawn};
 use crate::script::{Loader, Root, RootKind, When};
+use crate::series::Metric;
 use crate::value::Saved;
 use bytes::Bytes;
 use rquickjs::Ctx;
@@ -46,6 +48,8 @@ impl Program {
             watches: Default::default(),
             exits: Default::default(),
             exited: Default::default(),
+            collector: slot.collector.clone(),
+            gathering: Default::default(),
         });
         let realm = Realm::new(host.clone(), slot.counters.clone(), slot.options.heap_bytes)?;
         realm
@@ -91,6 +95,9 @@ pub(super) struct Slot {
     /// Versions before it that still have connections.
     superseded: Vec<Weak<Realm>>,
     draining: Option<Task>,
+    collector: Collector,
+    /// Metrics of scripts as last seen, of all versions.
+    metrics: Vec<Metric>,
 }
 
 impl Slot {
@@ -99,6 +106,7 @@ impl Slot {
         options: Options,
         counters: Arc<Counters>,
         notices: mpsc::Sender<(usize, Notice)>,
+        collector: Collector,
     ) -> Self {
         Slot {
             index,
@@ -109,6 +117,8 @@ impl Slot {
             running: None,
             superseded: Vec::new(),
             draining: None,
+            collector,
+            metrics: Vec::new(),
         }
     }
 
@@ -212,10 +222,11 @@ impl Slot {
     /// Stops tasks, watches and timers of what runs; its connections go on until they end by themselves.
     fn retire(&mut self) {
         let Some(running) = self.running.take() else { return };
-        let realm = &running.program.realm;
+        let realm = running.program.realm.clone();
+        self.note(realm.with(|ctx| globals::collect_metrics(ctx, &realm, false)));
         realm.supersede();
         self.superseded.retain(|realm| realm.strong_count() > 0);
-        self.superseded.push(Rc::downgrade(realm));
+        self.superseded.push(Rc::downgrade(&realm));
         drop(running.timers);
         running.tasks.iter().for_each(|(_, runner)| runner.stop());
         running.watches.iter().for_each(|(_, runner)| runner.stop());
@@ -277,6 +288,39 @@ impl Slot {
             }
             send(reply);
         }));
+    }
+
+    /// See [`super::Collector`]. Names that the running version does not have stay with what they had last.
+    pub(super) fn collect(&mut self) -> Vec<Metric> {
+        let old: Vec<Rc<Realm>> = self.superseded.iter().filter_map(Weak::upgrade).collect();
+        for realm in old {
+            self.note(realm.with(|ctx| globals::collect_metrics(ctx, &realm, false)));
+        }
+        if let Some(running) = &self.running {
+            let realm = running.program.realm.clone();
+            let mut metrics = Vec::new();
+            realm.turn(None, |cx, _| metrics = globals::collect_metrics(&cx.js, &realm, true));
+            let names = metrics.len();
+            self.note(metrics);
+            let kept = self.metrics.len().saturating_sub(names.max(limits::METRICS_KEPT));
+            self.metrics.drain(..kept);
+        }
+        let mut all = builtin(&self.counters);
+        all.extend(self.metrics.iter().cloned());
+        all
+    }
+
+    /// Remembers what metrics have now.
+    fn note(&mut self, metrics: Vec<Metric>) {
+        let places = self.metrics.iter().enumerate();
+        let places: HashMap<String, usize> = places.map(|(at, metric)| (metric.name.clone(), at)).collect();
+        for metric in metrics {
+            let known = places.get(&metric.name).and_then(|at| self.metrics.get_mut(*at));
+            match known {
+                Some(known) => *known = metric,
+                None => self.metrics.push(metric),
+            }
+        }
     }
 
     /// See [`super::Engine::status`].

@@ -2,11 +2,12 @@
 //! hot path; control comes in bounded messages.
 
 use super::program::{Program, Slot};
-use super::{Notice, Options, Status};
+use super::{Collector, Notice, Options, Status};
 use crate::codebase::Codebase;
 use crate::error::Error;
 use crate::limits;
 use crate::metrics::Counters;
+use crate::series::Metric;
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -28,6 +29,8 @@ pub(super) enum Control {
     Drain(oneshot::Sender<()>),
     /// What runs?
     Status(oneshot::Sender<Status>),
+    /// What is counted?
+    Collect(oneshot::Sender<Vec<Metric>>),
 }
 
 /// The control thread's end of a worker. Dropping it ends the thread.
@@ -40,14 +43,19 @@ pub(super) struct Handle {
 
 impl Handle {
     /// Starts a worker thread.
-    pub(super) fn spawn(index: usize, options: Options, notices: mpsc::Sender<(usize, Notice)>) -> Result<Self, Error> {
+    pub(super) fn spawn(
+        index: usize,
+        options: Options,
+        notices: mpsc::Sender<(usize, Notice)>,
+        collector: Collector,
+    ) -> Result<Self, Error> {
         let (control, receiver) = mpsc::channel(limits::CONTROL_QUEUE);
         let counters = Arc::new(Counters::default());
         let counted = counters.clone();
         let thread = std::thread::Builder::new()
             .name(format!("worker-{index}"))
             .stack_size(limits::WORKER_STACK_BYTES)
-            .spawn(move || run(index, options, counted, notices, receiver))
+            .spawn(move || run(index, options, counted, notices, collector, receiver))
             .map_err(|error| Error::Worker {
                 thread: index,
                 what: format!("could not be started: {error}"),
@@ -101,6 +109,7 @@ fn run(
     options: Options,
     counters: Arc<Counters>,
     notices: mpsc::Sender<(usize, Notice)>,
+    collector: Collector,
     mut control: mpsc::Receiver<Control>,
 ) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -109,7 +118,7 @@ fn run(
     };
     let local = LocalSet::new();
     local.block_on(&runtime, async move {
-        let mut slot = Slot::new(index, options, counters, notices);
+        let mut slot = Slot::new(index, options, counters, notices, collector);
         let mut prepared: Option<Program> = None;
         while let Some(message) = control.recv().await {
             match message {
@@ -135,6 +144,7 @@ fn run(
                 Control::Signal(name) => slot.signal(name),
                 Control::Drain(reply) => slot.drain(reply),
                 Control::Status(reply) => answer(reply, slot.status()),
+                Control::Collect(reply) => answer(reply, slot.collect()),
             }
         }
         slot.stop();

@@ -180,6 +180,7 @@ impl Host for FilesOnly {
     fn on_exit(&self, _callback: Callback) {}
     fn restart(&self) {}
     fn watch(&self, _path: &str, _fire: Box<dyn FnOnce(Vec<String>)>) {}
+    fn gather(&self, _: Box<dyn FnOnce(Vec<crate::series::Metric>)>) {}
     fn facts(&self) -> Facts {
         Facts::default()
     }

@@ -10,6 +10,7 @@ mod http_server;
 mod idioms;
 mod linking;
 mod messages;
+mod metrics;
 mod modules;
 mod sessions;
 mod tunnels;
