@@ -2,7 +2,7 @@
 //!
 //! For: handing slices of what was read to the next stage without copying. Not for: gathering output (that is `BytesMut`).
 //! Source: design.md section 5.
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 
 /// Bytes in the order in which they were read, as the chunks in which they were read. Chunks are never empty.
@@ -76,8 +76,14 @@ impl Chunks {
 
     /// Forgets the first `count` bytes (all of them if there are fewer).
     pub fn advance(&mut self, mut count: usize) {
-        while let Some(taken) = self.take_front(count) {
-            count -= taken.len();
+        while let Some(front) = self.queue.front_mut() {
+            if front.len() > count {
+                self.len -= count;
+                front.advance(count);
+                return;
+            }
+            count -= front.len();
+            self.pop_front();
         }
     }
 

@@ -106,7 +106,7 @@ impl Fields {
 }
 
 /// Digits only, at most 18 of them (just under 2^60: no sum of sizes overflows).
-fn parse_length(value: &[u8]) -> Option<u64> {
+pub(crate) fn parse_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() || value.len() > 18 {
         return None;
     }

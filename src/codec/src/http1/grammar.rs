@@ -3,33 +3,33 @@
 //! Source: RFC 9110 5.5, 5.6.2, 7.2; RFC 3986 3.2.
 
 /// Whether `byte` may stand in a token (RFC 9110 5.6.2, tchar).
-pub(super) const fn is_token_byte(byte: u8) -> bool {
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z'
         | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
 }
 
 /// Whether `bytes` are a token: a header name, a method.
-pub(super) fn is_token(bytes: &[u8]) -> bool {
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
 }
 
 /// Whether `byte` may stand in a field value or reason phrase: no control byte but HTAB; obs-text is let through.
-pub(super) const fn is_value_byte(byte: u8) -> bool {
+pub(crate) const fn is_value_byte(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
 /// Whether `bytes` may be a field value.
-pub(super) fn is_value(bytes: &[u8]) -> bool {
+pub(crate) fn is_value(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| is_value_byte(byte))
 }
 
 /// Whether `bytes` may be a request target: raw text without blanks and control bytes (pipyjs/http.md 1).
-pub(super) fn is_target(bytes: &[u8]) -> bool {
+pub(crate) fn is_target(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| byte > b' ' && byte != 0x7f)
 }
 
 /// `bytes` without blanks (SP, HTAB) at both ends.
-pub(super) fn trim(mut bytes: &[u8]) -> &[u8] {
+pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
     }
@@ -37,7 +37,7 @@ pub(super) fn trim(mut bytes: &[u8]) -> &[u8] {
 }
 
 /// Whether `bytes` are `uri-host [":" port]` of RFC 9110 7.2; empty is allowed there.
-pub(super) fn is_host(bytes: &[u8]) -> bool {
+pub(crate) fn is_host(bytes: &[u8]) -> bool {
     let (host_ok, port) = match bytes.strip_prefix(b"[") {
         Some(literal) => match literal.iter().position(|&byte| byte == b']') {
             Some(end) => {

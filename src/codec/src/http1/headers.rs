@@ -8,12 +8,12 @@ use bytes::Bytes;
 use std::fmt;
 
 /// Where one line's name and value stand: positions in `block`, then (past its end) in `extra`.
-#[derive(Clone, Copy)]
-pub(super) struct Field {
-    pub(super) name_at: u32,
-    pub(super) name_len: u32,
-    pub(super) value_at: u32,
-    pub(super) value_len: u32,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field {
+    pub(crate) name_at: u32,
+    pub(crate) name_len: u32,
+    pub(crate) value_at: u32,
+    pub(crate) value_len: u32,
 }
 
 /// Header lines in order. Whatever is in here may be sent: the decoder and `push` refuse what would break the framing.
@@ -37,7 +37,7 @@ impl Headers {
     }
 
     /// `fields` must be ranges of `block`.
-    pub(super) fn from_block(block: Bytes, fields: Vec<Field>) -> Self {
+    pub(crate) fn from_block(block: Bytes, fields: Vec<Field>) -> Self {
         Self {
             block,
             extra: Vec::new(),
@@ -127,19 +127,19 @@ impl Headers {
         self.block.len() + self.extra.capacity() + self.fields.capacity() * size_of::<Field>()
     }
 
-    pub(super) fn block(&self) -> &[u8] {
+    pub(crate) fn block(&self) -> &Bytes {
         &self.block
     }
 
-    pub(super) fn fields(&self) -> &[Field] {
+    pub(crate) fn fields(&self) -> &[Field] {
         &self.fields
     }
 
-    pub(super) fn name(&self, field: &Field) -> &[u8] {
+    pub(crate) fn name(&self, field: &Field) -> &[u8] {
         self.range(field.name_at, field.name_len)
     }
 
-    pub(super) fn value(&self, field: &Field) -> &[u8] {
+    pub(crate) fn value(&self, field: &Field) -> &[u8] {
         self.range(field.value_at, field.value_len)
     }
 

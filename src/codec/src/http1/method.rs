@@ -78,7 +78,7 @@ impl Method {
     }
 
     /// Whether the encoder may send it.
-    pub(super) fn is_sendable(&self) -> bool {
+    pub(crate) fn is_sendable(&self) -> bool {
         !matches!(self, Self::Other(name) if !is_token(name))
     }
 
@@ -92,7 +92,7 @@ impl Method {
 }
 
 /// The first bytes that an HTTP/2 client sends (RFC 9113 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Judges the first bytes of a request as soon as they tell: garbage is refused without waiting for a line end.
 ///

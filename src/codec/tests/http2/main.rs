@@ -1,0 +1,6 @@
+//! Tests of the HTTP/2 codec against RFC 9113 and pipyjs/http.md: both roles talking to each other, tables of violations, floods, every
+//! cut, and another implementation as the peer.
+//!
+//! Not for: time and I/O, which the codec does not know.
+mod exchange;
+mod pair;
