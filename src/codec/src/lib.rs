@@ -10,9 +10,9 @@ pub mod client_hello;
 pub mod detect;
 pub mod dns;
 pub mod http1;
+pub mod http2;
 pub mod proxy_protocol;
 pub mod socks;
-pub mod http2;
 pub mod split;
 pub mod websocket;
 
