@@ -65,6 +65,11 @@ const NEEDS: &[Need] = &[
     },
     Need {
         group: Group::Pods,
+        proof: "curl",
+        package: "curl",
+    },
+    Need {
+        group: Group::Pods,
         proof: "openssl",
         package: "openssl",
     },

@@ -57,9 +57,12 @@ pub enum Error {
     /// `content-length` beside `transfer-encoding`.
     #[error("content-length beside transfer-encoding")]
     LengthAndEncoding,
-    /// `host` repeated, or no host and port.
-    #[error("malformed or repeated host")]
+    /// `host` repeated, no host and port, or another one than an absolute target names.
+    #[error("malformed, repeated or contradictory host")]
     Host,
+    /// No form of RFC 9112 3.2 that the method may have.
+    #[error("request target of no known form")]
+    Target,
     /// A CONNECT request that announces a body (RFC 9110 9.3.6).
     #[error("connect request with a body")]
     ConnectBody,
@@ -97,6 +100,7 @@ impl Error {
             | Self::TransferEncoding
             | Self::LengthAndEncoding
             | Self::Host
+            | Self::Target
             | Self::ConnectBody
             | Self::ChunkSize
             | Self::ChunkExtension

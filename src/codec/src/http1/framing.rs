@@ -7,7 +7,7 @@
 //! Source: RFC 9112 6.1, 6.3, 11.2; RFC 9110 7.2, 8.6, 9.3.6; pipyjs/http.md section 2, rows "body" and "bodiless".
 use super::grammar::is_host;
 use super::response::Expect;
-use super::{Error, Headers, Method, RequestHead, ResponseHead, Version};
+use super::{Error, Headers, Method, RequestHead, ResponseHead, Version, target};
 
 /// How a body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,11 +32,14 @@ struct Fields {
 
 /// The body of a request.
 /// # Errors
-/// `ContentLength`, `TransferEncoding`, `LengthAndEncoding`, `Host`, `ConnectBody`.
+/// `ContentLength`, `TransferEncoding`, `LengthAndEncoding`, `Host`, `Target`, `ConnectBody`.
 pub(super) fn of_request(head: &RequestHead) -> Result<Length, Error> {
     let fields = Fields::read(head.version, &head.headers, true)?;
     if head.method == Method::Connect && (fields.chunked || fields.length.unwrap_or(0) != 0) {
         return Err(Error::ConnectBody);
+    }
+    if head.target.first() != Some(&b'/') {
+        target::check(head)?;
     }
     Ok(fields.length().unwrap_or(Length::None))
 }

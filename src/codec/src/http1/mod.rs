@@ -22,6 +22,7 @@ mod parse;
 mod reason;
 mod request;
 mod response;
+mod target;
 
 pub use encode::{
     CHUNK_END, Connection, Framing, LAST_CHUNK, encode_chunk_start, encode_request_head, encode_response_head,
