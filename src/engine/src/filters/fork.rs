@@ -1,20 +1,41 @@
-//! `fork(init?)` with a sub-pipeline: a copy of the stream goes to one child, or to one for each element of an array;
-//! what they output is discarded. Example: `.fork().to($ => $.handleMessage(log))`. Source: pipyjs/filters.md section 4.
+//! `fork(init?)`, `forkJoin(init?)`, `forkRace(init?)` with a sub-pipeline: a copy of the stream goes to one child, or to
+//! one for each element of an array. Example: `.fork().to($ => $.handleMessage(log))`. Source: pipyjs/filters.md
+//! section 4, model.md 1.4.
 
 use crate::event::{Event, Reason};
 use crate::js::{self, Callback};
-use crate::pipeline::{Args, Build, Child, Cx, Filter, Hold, Make, Out, Spec, Sub, Subs, Wake};
+use crate::pipeline::{Args, Build, Child, Cx, Filter, Hold, Make, Out, Spec, Sub, Subs, Waiting, Wake};
 use crate::value::Saved;
 use rquickjs::Value;
 use std::rc::Rc;
 
-pub(super) static FORK: Spec = Spec {
-    name: "fork",
-    args: "(init | fn)",
-    about: "copies the stream to sub-pipelines",
-    subs: Subs::Joint,
-    build: make,
-};
+macro_rules! specs {
+    ($($id:ident $name:literal $kind:ident $about:literal),* $(,)?) => {
+        $(pub(super) static $id: Spec = Spec {
+            name: $name,
+            args: "(init | fn)",
+            about: $about,
+            subs: Subs::Joint,
+            build: |build| make(build, Kind::$kind),
+        };)*
+    };
+}
+specs!(
+    FORK "fork" Fork "copies the stream to sub-pipelines",
+    FORK_JOIN "forkJoin" Join "copies the stream to sub-pipelines and passes it on when all have ended",
+    FORK_RACE "forkRace" Race "gives the stream to sub-pipelines and outputs what the first that answers does",
+);
+
+/// What becomes of the input and of the children's output.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// Input passes at once; output is discarded.
+    Fork,
+    /// Input passes when all children have ended; output is discarded.
+    Join,
+    /// Input goes to the children only; the output of the first one that has any is the filter's.
+    Race,
+}
 
 #[derive(Clone)]
 enum Init {
@@ -22,7 +43,7 @@ enum Init {
     Value(Saved),
 }
 
-fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
+fn make(build: &mut Build<'_, '_>, kind: Kind) -> js::Result<Make> {
     let sub = build.sub.clone();
     let init = match build.optional_callback(0) {
         Some(callback) => Init::Call(callback),
@@ -30,48 +51,49 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
     };
     Ok(Rc::new(move || {
         Box::new(Fork {
+            kind,
             sub: sub.clone(),
             init: init.clone(),
-            state: State::New,
+            started: false,
             children: Vec::new(),
-            held: Hold::default(),
+            waiting: Waiting::default(),
+            joining: Hold::default(),
+            winner: None,
         })
     }))
 }
 
 struct Fork {
+    kind: Kind,
     sub: Sub,
     init: Init,
-    state: State,
+    /// `init` was evaluated, and is no promise or a resolved one.
+    started: bool,
     /// By key; None once a child has ended.
     children: Vec<Option<Child>>,
-    held: Hold,
-}
-
-enum State {
-    New,
-    /// The promise of `init` is pending: input is held.
-    Waiting,
-    Running,
+    /// For the promise of `init`.
+    waiting: Waiting,
+    /// Input that waits for the children's end (`forkJoin`).
+    joining: Hold,
+    /// The child whose output counts (`forkRace`).
+    winner: Option<u64>,
 }
 
 impl Fork {
-    fn begin(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Result<(), Reason> {
+    /// Evaluates `init`; false when it is a promise.
+    fn begin(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Result<bool, Reason> {
         let init = match &self.init {
             Init::Value(value) => value.get(&cx.js),
             Init::Call(callback) => cx.call(out, callback, ())?,
         };
-        match js::promise_of(&init) {
-            Some(promise) => {
-                self.state = State::Waiting;
-                cx.settle(out, &promise, 0)
-            }
-            None => self.spawn(cx, &init, out),
+        if self.waiting.begin(cx, &init, out)? {
+            return Ok(false);
         }
+        self.spawn(cx, &init, out).map(|()| true)
     }
 
     fn spawn<'js>(&mut self, cx: &mut Cx<'js>, init: &Value<'js>, out: &mut Out<'_>) -> Result<(), Reason> {
-        self.state = State::Running;
+        self.started = true;
         let layout = self.sub.get();
         if let Some(array) = init.as_array() {
             for (index, item) in array.iter::<Value>().enumerate() {
@@ -84,61 +106,85 @@ impl Fork {
             }
         } else {
             let args = Args::Values(vec![Saved::new(&cx.js, init.clone())]);
-            self.children.push(Some(out.spawn(&layout, out.context(), 0, args)));
+            let context = match self.kind {
+                Kind::Fork => out.context(),
+                Kind::Join | Kind::Race => cx.copy_context(out)?,
+            };
+            self.children.push(Some(out.spawn(&layout, context, 0, args)));
         }
         Ok(())
     }
 
-    fn copy(&self, event: Event, out: &mut Out<'_>) {
+    fn copy(&mut self, event: Event, out: &mut Out<'_>) {
         for child in self.children.iter().flatten() {
             out.feed(child, event.clone());
         }
-        out.emit(event);
+        let alone = self.children.iter().all(Option::is_none);
+        match self.kind {
+            Kind::Fork => out.emit(event),
+            Kind::Join if alone && self.joining.is_empty() => out.emit(event),
+            Kind::Join => out.hold(&mut self.joining, event),
+            // Nobody is left who could end the stream.
+            Kind::Race if alone && matches!(event, Event::StreamEnd(_)) => out.emit(event),
+            Kind::Race => {}
+        }
     }
 }
 
 impl Filter for Fork {
     fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
-        if let State::New = self.state
-            && let Err(reason) = self.begin(cx, out)
-        {
-            return out.end(reason);
+        let Some(event) = self.waiting.admit(event, out) else {
+            return;
+        };
+        if !self.started {
+            match self.begin(cx, out) {
+                Ok(true) => {}
+                Ok(false) => return self.waiting.hold(event, out),
+                Err(reason) => return out.end(reason),
+            }
         }
-        match self.state {
-            State::Running => self.copy(event, out),
-            State::New | State::Waiting => out.hold(&mut self.held, event),
-        }
+        self.copy(event, out);
     }
 
-    fn output(&mut self, _cx: &mut Cx<'_>, key: u64, event: Event, _out: &mut Out<'_>) {
-        if let Event::StreamEnd(_) = event
-            && let Some(child) = self.children.get_mut(key as usize)
-        {
+    fn output(&mut self, _cx: &mut Cx<'_>, key: u64, event: Event, out: &mut Out<'_>) {
+        let ends = matches!(event, Event::StreamEnd(_));
+        if self.kind == Kind::Race {
+            if self.winner.is_none() {
+                self.winner = Some(key);
+                let others = self.children.iter_mut().enumerate();
+                others
+                    .filter(|(index, _)| *index as u64 != key)
+                    .for_each(|(_, child)| *child = None);
+            }
+            if self.winner == Some(key) {
+                out.emit(event);
+            }
+        }
+        if ends && let Some(child) = self.children.get_mut(key as usize) {
             *child = None;
+        }
+        if self.kind == Kind::Join && self.children.iter().all(Option::is_none) {
+            self.joining.take().for_each(|event| out.emit(event));
         }
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
-        let Wake::Settled(_, settled) = wake else { return };
-        let started = match settled {
-            Ok(value) => {
-                let value = value.get(&cx.js);
-                self.spawn(cx, &value, out)
-            }
-            Err(error) => Err(Reason::Value(error)),
+        let Some(init) = self.waiting.settled(cx, wake, out) else {
+            return;
         };
-        if let Err(reason) = started {
-            self.held.clear();
+        if let Err(reason) = self.spawn(cx, &init, out) {
             return out.end(reason);
         }
-        for event in self.held.take() {
+        for event in self.waiting.take() {
             self.copy(event, out);
         }
     }
 
     fn reset(&mut self) {
-        self.state = State::New;
+        self.started = false;
         self.children.clear();
-        self.held.clear();
+        self.waiting.reset();
+        self.joining.clear();
+        self.winner = None;
     }
 }

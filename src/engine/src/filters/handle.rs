@@ -3,7 +3,7 @@
 
 use crate::event::{Event, Reason};
 use crate::js::{self, Callback};
-use crate::pipeline::{Build, Cx, EventArg, Filter, Hold, Make, Out, Pick, Spec, Subs, Wake, Which};
+use crate::pipeline::{Build, Cx, EventArg, Filter, Make, Out, Pick, Spec, Subs, Waiting, Wake, Which};
 use std::rc::Rc;
 
 macro_rules! specs {
@@ -32,8 +32,7 @@ fn make(build: &mut Build<'_, '_>, which: Which) -> js::Result<Make> {
         Box::new(Handle {
             pick: Pick::new(which),
             callback: callback.clone(),
-            waiting: false,
-            held: Hold::default(),
+            waiting: Waiting::default(),
         })
     }))
 }
@@ -41,35 +40,27 @@ fn make(build: &mut Build<'_, '_>, which: Which) -> js::Result<Make> {
 struct Handle {
     pick: Pick,
     callback: Callback,
-    /// A promise of the callback is pending: the event at hand and all that follow are held.
-    waiting: bool,
-    held: Hold,
+    /// For a promise of the callback: the event at hand and all that follow.
+    waiting: Waiting,
 }
 
 impl Handle {
     /// Calls the callback; true when the event may pass now.
     fn observe(&mut self, cx: &mut Cx<'_>, event: &Event, out: &mut Out<'_>) -> Result<bool, Reason> {
         let value = cx.call(out, &self.callback, (EventArg(event),))?;
-        let Some(promise) = js::promise_of(&value) else {
-            return Ok(true);
-        };
-        cx.settle(out, &promise, 0)?;
-        Ok(false)
+        self.waiting.begin(cx, &value, out).map(|waits| !waits)
     }
 }
 
 impl Filter for Handle {
     fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
-        if self.waiting {
-            return out.hold(&mut self.held, event);
-        }
+        let Some(event) = self.waiting.admit(event, out) else {
+            return;
+        };
         if self.pick.wants(&event) {
             match self.observe(cx, &event, out) {
                 Ok(true) => {}
-                Ok(false) => {
-                    self.waiting = true;
-                    return out.hold(&mut self.held, event);
-                }
+                Ok(false) => return self.waiting.hold(event, out),
                 Err(reason) => return out.end(reason),
             }
         }
@@ -77,24 +68,20 @@ impl Filter for Handle {
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
-        let Wake::Settled(_, settled) = wake else { return };
-        self.waiting = false;
-        if let Err(error) = settled {
-            self.held.clear();
-            return out.end(Reason::Value(error));
+        if self.waiting.settled(cx, wake, out).is_none() {
+            return;
         }
         // The event that the promise was for passes; the callback sees those behind it in turn.
-        if let Some(event) = self.held.pop() {
+        if let Some(event) = self.waiting.pop() {
             out.emit(event);
         }
-        for event in self.held.take() {
+        for event in self.waiting.take() {
             self.process(cx, event, out);
         }
     }
 
     fn reset(&mut self) {
         self.pick.reset();
-        self.waiting = false;
-        self.held.clear();
+        self.waiting.reset();
     }
 }

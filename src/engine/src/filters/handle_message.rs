@@ -6,7 +6,7 @@ use crate::event::{Event, Reason, StreamError};
 use crate::js::{self, Callback};
 use crate::limits;
 use crate::message::{Message, MessageBuilder};
-use crate::pipeline::{Build, Cx, EventArg, Filter, Hold, Make, Out, Spec, Subs, Wake};
+use crate::pipeline::{Build, Cx, EventArg, Filter, Make, Out, Spec, Subs, Waiting, Wake};
 use std::rc::Rc;
 
 pub(super) static HANDLE_MESSAGE: Spec = Spec {
@@ -72,8 +72,7 @@ fn make(build: &mut Build<'_, '_>, body_only: bool) -> js::Result<Make> {
             callback: callback.clone(),
             collect,
             message: collect.builder(),
-            waiting: false,
-            held: Hold::default(),
+            waiting: Waiting::default(),
         })
     }))
 }
@@ -83,9 +82,8 @@ struct HandleMessage {
     callback: Callback,
     collect: Collect,
     message: MessageBuilder,
-    /// A promise of the callback is pending: the event at hand and all that follow are held.
-    waiting: bool,
-    held: Hold,
+    /// For a promise of the callback: the event at hand and all that follow.
+    waiting: Waiting,
 }
 
 impl HandleMessage {
@@ -98,52 +96,41 @@ impl HandleMessage {
             let message = js::message_value(&cx.js, message).map_err(|error| cx.failed(&out.place(), error))?;
             cx.call(out, &self.callback, (message,))?
         };
-        let Some(promise) = js::promise_of(&value) else {
-            return Ok(true);
-        };
-        cx.settle(out, &promise, 0)?;
-        Ok(false)
+        self.waiting.begin(cx, &value, out).map(|waits| !waits)
     }
 }
 
 impl Filter for HandleMessage {
     fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
-        if self.waiting {
-            return out.hold(&mut self.held, event);
-        }
+        let Some(event) = self.waiting.admit(event, out) else {
+            return;
+        };
         let message = match self.collect.push(&mut self.message, &event) {
             Ok(message) => message,
-            Err(error) => return out.emit(error.into()),
+            Err(error) => return out.end(Reason::Named(error)),
         };
         match message.map_or(Ok(true), |message| self.observe(cx, message, out)) {
             Ok(true) => out.emit(event),
-            Ok(false) => {
-                self.waiting = true;
-                out.hold(&mut self.held, event);
-            }
+            Ok(false) => self.waiting.hold(event, out),
             Err(reason) => out.end(reason),
         }
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
-        let Wake::Settled(_, settled) = wake else { return };
-        self.waiting = false;
-        if let Err(error) = settled {
-            self.held.clear();
-            return out.end(Reason::Value(error));
+        if self.waiting.settled(cx, wake, out).is_none() {
+            return;
         }
         // The event that the promise was for passes; those behind it go on being collected.
-        if let Some(event) = self.held.pop() {
+        if let Some(event) = self.waiting.pop() {
             out.emit(event);
         }
-        for event in self.held.take() {
+        for event in self.waiting.take() {
             self.process(cx, event, out);
         }
     }
 
     fn reset(&mut self) {
         self.message.reset();
-        self.waiting = false;
-        self.held.clear();
+        self.waiting.reset();
     }
 }

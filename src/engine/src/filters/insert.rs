@@ -41,11 +41,19 @@ impl Filter for Insert {
                     Err(reason) => return out.end(reason),
                 },
             };
-            if let Some(value) = value {
-                emit_replacement(cx, &value, out);
+            match value.as_ref().map(|value| (js::promise_of(value), value)) {
+                None => {}
+                Some((None, value)) => emit_replacement(cx, value, out),
+                Some((Some(promise), _)) => {
+                    if let Err(reason) = cx.settle(out, &promise, 0) {
+                        return out.end(reason);
+                    }
+                }
             }
         }
-        out.emit(event);
+        if !out.is_over() {
+            out.emit(event);
+        }
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {

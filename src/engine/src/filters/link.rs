@@ -220,6 +220,9 @@ impl Filter for Link {
         if matches!(wake, Wake::Timer) {
             self.turn = None;
             for event in self.queue.take() {
+                if out.is_over() {
+                    return;
+                }
                 self.forward(cx, event, out);
             }
         }

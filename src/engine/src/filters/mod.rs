@@ -70,6 +70,8 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &encode_http::RESPONSE,
     &encode_web_socket::SPEC,
     &fork::FORK,
+    &fork::FORK_JOIN,
+    &fork::FORK_RACE,
     &handle::HANDLE,
     &handle::HANDLE_DATA,
     &handle_message::HANDLE_MESSAGE,

@@ -2,9 +2,9 @@
 //! Example: `.replaceData(data => new Data(data.toString().toUpperCase()))`. Source: pipyjs/filters.md section 2.
 //! Whole messages: replace_message.rs.
 
-use crate::event::{Event, Reason};
+use crate::event::Event;
 use crate::js::{self, Callback};
-use crate::pipeline::{Build, Cx, EventArg, Filter, Hold, Make, Out, Pick, Spec, Subs, Wake, Which};
+use crate::pipeline::{Build, Cx, EventArg, Filter, Make, Out, Pick, Spec, Subs, Waiting, Wake, Which};
 use crate::value::Saved;
 use rquickjs::Value;
 use std::rc::Rc;
@@ -59,25 +59,23 @@ impl Replacement {
     }
 }
 
-/// Outputs what a replacer's function gave: events, a promise of them (true: wait for `Wake::Settled(0, ..)`), or an
-/// error.
-pub(super) fn emit_replacement<'js>(cx: &mut Cx<'js>, value: &Value<'js>, out: &mut Out<'_>) -> bool {
-    if let Some(promise) = js::promise_of(value) {
-        return match cx.settle(out, &promise, 0) {
-            Ok(()) => true,
-            Err(reason) => {
-                out.end(reason);
-                false
-            }
-        };
+/// Outputs what a replacer's function gave, or waits for its promise.
+pub(super) fn put_replacement<'js>(cx: &mut Cx<'js>, value: &Value<'js>, waiting: &mut Waiting, out: &mut Out<'_>) {
+    match waiting.begin(cx, value, out) {
+        Ok(true) => {}
+        Ok(false) => emit_replacement(cx, value, out),
+        Err(reason) => out.end(reason),
     }
+}
+
+/// Outputs the events that a replacer's function or its promise gave; anything else is an error.
+pub(super) fn emit_replacement<'js>(cx: &mut Cx<'js>, value: &Value<'js>, out: &mut Out<'_>) {
     let mut events = Vec::new();
     if js::events_of(&cx.js, value, &mut events) {
         events.into_iter().for_each(|event| out.emit(event));
     } else {
         cx.fail(out, "replacement is not an event or Message or an array of those");
     }
-    false
 }
 
 fn make(build: &mut Build<'_, '_>, which: Which) -> js::Result<Make> {
@@ -86,8 +84,7 @@ fn make(build: &mut Build<'_, '_>, which: Which) -> js::Result<Make> {
         Box::new(Replace {
             pick: Pick::new(which),
             replacement: replacement.clone(),
-            waiting: false,
-            held: Hold::default(),
+            waiting: Waiting::default(),
         })
     }))
 }
@@ -95,16 +92,15 @@ fn make(build: &mut Build<'_, '_>, which: Which) -> js::Result<Make> {
 struct Replace {
     pick: Pick,
     replacement: Replacement,
-    /// A promise of the function is pending: what follows is held.
-    waiting: bool,
-    held: Hold,
+    /// For a promise of the function: what follows.
+    waiting: Waiting,
 }
 
 impl Filter for Replace {
     fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
-        if self.waiting {
-            return out.hold(&mut self.held, event);
-        }
+        let Some(event) = self.waiting.admit(event, out) else {
+            return;
+        };
         if !self.pick.wants(&event) {
             return out.emit(event);
         }
@@ -112,36 +108,27 @@ impl Filter for Replace {
             Replacement::Drop => {}
             Replacement::Value(value) => {
                 let value = value.get(&cx.js);
-                self.waiting = emit_replacement(cx, &value, out);
+                put_replacement(cx, &value, &mut self.waiting, out);
             }
             Replacement::Call(callback) => match cx.call(out, callback, (EventArg(&event),)) {
-                Ok(value) => self.waiting = emit_replacement(cx, &value, out),
+                Ok(value) => put_replacement(cx, &value, &mut self.waiting, out),
                 Err(reason) => out.end(reason),
             },
         }
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
-        let Wake::Settled(_, settled) = wake else { return };
-        match settled {
-            Err(error) => {
-                self.waiting = false;
-                self.held.clear();
-                return out.end(Reason::Value(error));
-            }
-            Ok(value) => {
-                let value = value.get(&cx.js);
-                self.waiting = emit_replacement(cx, &value, out);
-            }
-        }
-        for event in self.held.take() {
+        let Some(value) = self.waiting.settled(cx, wake, out) else {
+            return;
+        };
+        emit_replacement(cx, &value, out);
+        for event in self.waiting.take() {
             self.process(cx, event, out);
         }
     }
 
     fn reset(&mut self) {
         self.pick.reset();
-        self.waiting = false;
-        self.held.clear();
+        self.waiting.reset();
     }
 }

@@ -2,11 +2,11 @@
 //! Example: `.replaceMessage(msg => new Message(msg.head, 'hello'))`. Source: pipyjs/filters.md section 2.
 
 use super::handle_message::Collect;
-use super::replace::{Replacement, emit_replacement};
+use super::replace::{Replacement, emit_replacement, put_replacement};
 use crate::event::{Event, Reason};
 use crate::js;
 use crate::message::{Message, MessageBuilder};
-use crate::pipeline::{Build, Cx, EventArg, Filter, Hold, Make, Out, Spec, Subs, Wake};
+use crate::pipeline::{Build, Cx, EventArg, Filter, Make, Out, Spec, Subs, Waiting, Wake};
 use std::rc::Rc;
 
 pub(super) static REPLACE_MESSAGE: Spec = Spec {
@@ -34,8 +34,7 @@ fn make(build: &mut Build<'_, '_>, body_only: bool) -> js::Result<Make> {
             replacement: replacement.clone(),
             collect,
             message: collect.builder(),
-            waiting: false,
-            held: Hold::default(),
+            waiting: Waiting::default(),
         })
     }))
 }
@@ -45,9 +44,8 @@ struct ReplaceMessage {
     replacement: Replacement,
     collect: Collect,
     message: MessageBuilder,
-    /// A promise of the function is pending: what follows is held.
-    waiting: bool,
-    held: Hold,
+    /// For a promise of the function: what follows.
+    waiting: Waiting,
 }
 
 impl ReplaceMessage {
@@ -64,23 +62,23 @@ impl ReplaceMessage {
                 cx.call(out, callback, (message,))?
             }
         };
-        self.waiting = emit_replacement(cx, &value, out);
+        put_replacement(cx, &value, &mut self.waiting, out);
         Ok(())
     }
 }
 
 impl Filter for ReplaceMessage {
     fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
-        if self.waiting {
-            return out.hold(&mut self.held, event);
-        }
+        let Some(event) = self.waiting.admit(event, out) else {
+            return;
+        };
         if !self.message.is_open() && !matches!(event, Event::MessageStart(_)) {
             return out.emit(event);
         }
         let starts = !self.message.is_open();
         let message = match self.collect.push(&mut self.message, &event) {
             Ok(message) => message,
-            Err(error) => return out.emit(error.into()),
+            Err(error) => return out.end(Reason::Named(error)),
         };
         if let Some(message) = message {
             if let Err(reason) = self.put(cx, message, out) {
@@ -92,10 +90,8 @@ impl Filter for ReplaceMessage {
                 Event::StreamEnd(_) => true,
                 Event::MessageStart(_) | Event::Data(_) => false,
             };
-            match follows {
-                true if self.waiting => out.hold(&mut self.held, event),
-                true => out.emit(event),
-                false => {}
+            if follows && let Some(event) = self.waiting.admit(event, out) {
+                out.emit(event);
             }
         } else if starts && self.body_only {
             out.emit(event);
@@ -103,26 +99,17 @@ impl Filter for ReplaceMessage {
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
-        let Wake::Settled(_, settled) = wake else { return };
-        match settled {
-            Err(error) => {
-                self.waiting = false;
-                self.held.clear();
-                return out.end(Reason::Value(error));
-            }
-            Ok(value) => {
-                let value = value.get(&cx.js);
-                self.waiting = emit_replacement(cx, &value, out);
-            }
-        }
-        for event in self.held.take() {
+        let Some(value) = self.waiting.settled(cx, wake, out) else {
+            return;
+        };
+        emit_replacement(cx, &value, out);
+        for event in self.waiting.take() {
             self.process(cx, event, out);
         }
     }
 
     fn reset(&mut self) {
         self.message.reset();
-        self.waiting = false;
-        self.held.clear();
+        self.waiting.reset();
     }
 }

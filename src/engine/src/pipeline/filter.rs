@@ -153,16 +153,23 @@ impl Out<'_> {
             .push(Work::Input(self.instance.clone(), self.index + 1, event));
     }
 
-    /// Outputs the end of the stream.
+    /// Ends the stream, and with it the filter: it gets no more input, no output of sub-pipelines, and is not woken.
+    /// So a callback that threw is not asked again.
     pub(crate) fn end(&mut self, reason: Reason) {
         self.emit(Event::StreamEnd(reason));
+        self.instance.finish(self.index);
+    }
+
+    /// True when the filter has ended its stream (`end`).
+    pub(crate) fn is_over(&self) -> bool {
+        self.instance.is_over(self.index)
     }
 
     /// Keeps an event in `held`; more than it takes ends the stream with BufferOverflow.
     pub(crate) fn hold(&mut self, held: &mut super::Hold, event: Event) {
         if let Err(error) = held.push(event) {
             held.clear();
-            self.emit(error.into());
+            self.end(Reason::Named(error));
         }
     }
 

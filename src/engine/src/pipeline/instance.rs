@@ -19,8 +19,8 @@ pub(crate) struct Instance {
     pub(super) state: Cell<State>,
     pub(super) held: RefCell<super::Hold>,
     pub(super) output: Output,
-    /// Per filter, and last for the output: a StreamEnd has entered it, so nothing follows.
-    pub(super) closed: Box<[Cell<bool>]>,
+    /// Per filter, and last for the output.
+    pub(super) doors: Box<[Cell<Door>]>,
     pub(super) chain: Option<Rc<Chain>>,
     pub(super) depth: usize,
 }
@@ -33,6 +33,17 @@ pub(super) enum State {
     Starting,
     /// Ended; whatever still comes is dropped.
     Ended,
+}
+
+/// What still reaches a filter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Everything.
+    Open,
+    /// No input, for a StreamEnd has come in.
+    Closed,
+    /// Nothing: it has ended its stream by itself.
+    Over,
 }
 
 /// Where a pipeline's output goes.
@@ -91,7 +102,7 @@ impl Instance {
             context,
             realm: realm.clone(),
             len: filters.len(),
-            closed: vec![Cell::new(false); filters.len() + 1].into_boxed_slice(),
+            doors: vec![Cell::new(Door::Open); filters.len() + 1].into_boxed_slice(),
             filters: RefCell::new(filters),
             state: Cell::new(State::Running),
             held: RefCell::default(),
@@ -108,16 +119,32 @@ impl Instance {
 
     /// Whether `event` may enter filter `index`: nothing follows a StreamEnd, whichever filter behaves badly.
     pub(super) fn admits(&self, index: usize, event: &Event) -> bool {
-        let Some(closed) = self.closed.get(index.min(self.len)) else {
+        let Some(door) = self.doors.get(index.min(self.len)) else {
             return false;
         };
-        !closed.replace(closed.get() || matches!(event, Event::StreamEnd(_)))
+        let open = door.get() == Door::Open;
+        if open && matches!(event, Event::StreamEnd(_)) {
+            door.set(Door::Closed);
+        }
+        open
+    }
+
+    /// Filter `index` has ended its stream by itself: it gets nothing more.
+    pub(super) fn finish(&self, index: usize) {
+        if let Some(door) = self.doors.get(index) {
+            door.set(Door::Over);
+        }
+    }
+
+    /// See [`Instance::finish`].
+    pub(super) fn is_over(&self, index: usize) -> bool {
+        self.doors.get(index).is_some_and(|door| door.get() == Door::Over)
     }
 
     /// Nothing enters its first filter any more.
     pub(super) fn close_input(&self) {
-        if let Some(first) = self.closed.first().filter(|_| self.len > 0) {
-            first.set(true);
+        if let Some(first) = self.doors.first().filter(|_| self.len > 0) {
+            first.set(Door::Closed);
         }
     }
 

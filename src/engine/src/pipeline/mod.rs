@@ -14,6 +14,7 @@ mod realm;
 mod tap;
 mod task;
 mod template;
+mod waiting;
 
 pub(crate) use cx::{Cx, EventArg};
 pub(crate) use filter::{Build, Filter, Make, Out, Spec, Subs, Wake};
@@ -25,3 +26,4 @@ pub(crate) use realm::{Flush, Realm, Work, realm};
 pub(crate) use tap::{Closed, Tap};
 pub(crate) use task::{Task, spawn, timer};
 pub(crate) use template::{Template, template_of};
+pub(crate) use waiting::Waiting;

@@ -384,7 +384,7 @@ fn step(cx: &mut Cx<'_>, item: Work, work: &mut Vec<Work>) {
                 filter.process(cx, event, out)
             }),
         },
-        Work::Wake(instance, index, wake) if !instance.is_ended() => {
+        Work::Wake(instance, index, wake) if !instance.is_ended() && !instance.is_over(index) => {
             run(cx, &instance, index, work, |filter, cx, out| filter.wake(cx, wake, out));
         }
         Work::Wake(..) => {}
@@ -417,7 +417,8 @@ fn run(
 fn leave(cx: &mut Cx<'_>, instance: &Rc<Instance>, event: Event, work: &mut Vec<Work>) {
     match &instance.output {
         Output::Filter { parent, index, key } => {
-            if let Some(parent) = parent.upgrade().filter(|parent| !parent.is_ended()) {
+            let parent = parent.upgrade();
+            if let Some(parent) = parent.filter(|parent| !parent.is_ended() && !parent.is_over(*index)) {
                 run(cx, &parent, *index, work, |filter, cx, out| {
                     filter.output(cx, *key, event, out)
                 });

@@ -8,6 +8,7 @@ use crate::filters;
 use crate::globals;
 use crate::js::{Callback, Facts, Host};
 use crate::limits;
+use crate::metrics::Blame;
 use crate::pipeline::{Args, Child, Cx, Instance, Layout, Modules, Output, Realm, Sink, Work};
 use crate::script::Loader;
 use crate::worker::testing::codebase;
@@ -84,6 +85,8 @@ const ROWS: &[(&str, Option<&str>, Outcome)] = &[
     ("encodeHTTPResponse()", None, Same),
     ("encodeWebSocket()", None, Same),
     ("fork([1, 2]).to('s')", Some("fork(() => no.way).to('s')"), Same),
+    ("forkJoin([1, 2]).to('s')", Some("forkJoin(() => no.way).to('s')"), Same),
+    ("forkRace([1, 2]).to('s')", Some("forkRace(() => no.way).to('s')"), Same),
     ("handle(e => e.type)", Some("handle(() => no.way)"), Same),
     ("handleData(d => d.size)", Some("handleData(() => no.way)"), Same),
     (
@@ -358,8 +361,11 @@ async fn every_filter_complies() {
                     assert_eq!(again, fresh, "{call}: a reset filter is not as a new one");
                 }
                 if let Some(throwing) = throwing {
-                    let events = Bench::new(throwing).run(sample(5, false)).await;
+                    let bench = Bench::new(throwing);
+                    let events = bench.run(sample(5, false)).await;
                     check_end(throwing, &events);
+                    let thrown = bench.realm.counters.blame(Blame::Script).get();
+                    assert_eq!(thrown, 1, "{throwing}: asked again after its stream has ended");
                     let reasons = events
                         .iter()
                         .any(|event| matches!(event, Event::StreamEnd(Reason::Value(_))));

@@ -189,6 +189,11 @@ async fn inserts_holds_and_copies() {
             "<ab>",
         ),
         (
+            "fork: a child that waits delays nothing",
+            ".fork().to($ => $.replaceData(() => new Promise(() => 0))).fork().to($ => $.wait(() => false))",
+            "ab",
+        ),
+        (
             "fork: shared context without an array, and the value as the start's argument",
             ".fork(() => 'k').to($ => $.onStart(v => void (_v = v))).replaceData(d => new Data(_v + d))",
             "kab",
