@@ -64,6 +64,12 @@ pub(crate) const DNS_CACHE_NAMES: usize = 1024;
 pub(crate) const DNS_DEADLINE: Duration = Duration::from_secs(2);
 /// `DNS.resolve` calls of one worker that are under way.
 pub(crate) const SCRIPT_LOOKUPS: usize = 1024;
+/// Bytes of a separator of `split`.
+pub(crate) const SEPARATOR_BYTES: usize = 1 << 10;
+/// Bytes that a decompressor outputs at once, and in one turn: more comes when those downstream take it.
+pub(crate) const INFLATE_BYTES: usize = 32 << 10;
+/// See `INFLATE_BYTES`.
+pub(crate) const INFLATE_TURN_BYTES: usize = 256 << 10;
 /// Parameters taken from one query string.
 pub(crate) const QUERY_PARAMETERS: usize = 10_000;
 /// A hosts file is read again when what was read is older.

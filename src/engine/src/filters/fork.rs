@@ -3,8 +3,8 @@
 //! section 4, model.md 1.4.
 
 use crate::event::{Event, Reason};
-use crate::js::{self, Callback};
-use crate::pipeline::{Args, Build, Child, Cx, Filter, Hold, Make, Out, Spec, Sub, Subs, Waiting, Wake};
+use crate::js;
+use crate::pipeline::{Args, Build, Child, Cx, Filter, Given, Hold, Make, Out, Spec, Sub, Subs, Waiting, Wake};
 use crate::value::Saved;
 use rquickjs::Value;
 use std::rc::Rc;
@@ -37,18 +37,9 @@ enum Kind {
     Race,
 }
 
-#[derive(Clone)]
-enum Init {
-    Call(Callback),
-    Value(Saved),
-}
-
 fn make(build: &mut Build<'_, '_>, kind: Kind) -> js::Result<Make> {
     let sub = build.sub.clone();
-    let init = match build.optional_callback(0) {
-        Some(callback) => Init::Call(callback),
-        None => Init::Value(Saved::new(build.ctx, build.arg(0))),
-    };
+    let init = Given::argument(build, 0);
     Ok(Rc::new(move || {
         Box::new(Fork {
             kind,
@@ -66,7 +57,7 @@ fn make(build: &mut Build<'_, '_>, kind: Kind) -> js::Result<Make> {
 struct Fork {
     kind: Kind,
     sub: Sub,
-    init: Init,
+    init: Given,
     /// `init` was evaluated, and is no promise or a resolved one.
     started: bool,
     /// By key; None once a child has ended.
@@ -82,10 +73,7 @@ struct Fork {
 impl Fork {
     /// Evaluates `init`; false when it is a promise.
     fn begin(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Result<bool, Reason> {
-        let init = match &self.init {
-            Init::Value(value) => value.get(&cx.js),
-            Init::Call(callback) => cx.call(out, callback, ())?,
-        };
+        let init = self.init.get(cx, (), out)?;
         if self.waiting.begin(cx, &init, out)? {
             return Ok(false);
         }

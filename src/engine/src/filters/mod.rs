@@ -7,14 +7,17 @@ mod accept_socks;
 mod accept_tls;
 mod branch;
 mod chain;
+mod compress;
 mod connect;
 mod connect_http_tunnel;
 mod connect_proxy_protocol;
 mod connect_socks;
 mod connect_tls;
+mod content_coding;
 mod decode_http;
 mod decode_web_socket;
-mod decompress_http;
+mod decompress;
+mod deframe;
 mod demux;
 mod demux_http;
 mod detect_protocol;
@@ -26,17 +29,21 @@ mod fork;
 mod handle;
 mod handle_message;
 mod handle_tls_client_hello;
+mod inflate;
 mod insert;
 mod link;
+mod loop_back;
 mod mux;
 mod mux_http;
 mod mux_session;
+mod pack;
 mod print;
 mod produce;
 mod replace;
 mod replace_message;
 mod replay;
 mod serve_http;
+mod split;
 mod use_module;
 mod wait;
 
@@ -52,6 +59,8 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &branch::BRANCH_MESSAGE,
     &branch::BRANCH_MESSAGE_START,
     &chain::CHAIN,
+    &compress::COMPRESS,
+    &compress::COMPRESS_HTTP,
     &connect::SPEC,
     &connect_http_tunnel::SPEC,
     &connect_proxy_protocol::SPEC,
@@ -60,7 +69,9 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &decode_http::REQUEST,
     &decode_http::RESPONSE,
     &decode_web_socket::SPEC,
-    &decompress_http::SPEC,
+    &decompress::DECOMPRESS,
+    &decompress::DECOMPRESS_HTTP,
+    &deframe::DEFRAME,
     &demux::DEMUX,
     &demux_http::SPEC,
     &detect_protocol::SPEC,
@@ -84,11 +95,14 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &insert::INSERT,
     &link::LINK,
     &link::LINK_ASYNC,
+    &loop_back::LOOP,
     &mux::MERGE,
     &mux::MUX,
     &mux_http::SPEC,
+    &pack::PACK,
     &print::PRINT,
     &produce::PRODUCE,
+    &replay::REPEAT,
     &replace::REPLACE,
     &replace::REPLACE_DATA,
     &replace_message::REPLACE_MESSAGE,
@@ -99,14 +113,18 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &replace::REPLACE_STREAM_START,
     &replay::REPLAY,
     &serve_http::SPEC,
+    &split::SPLIT,
     &use_module::USE,
     &wait::WAIT,
 ];
 
 /// Old spellings (pipyjs/filters.md section 11): (alias, name), sorted.
 pub(crate) static ALIASES: &[(&str, &str)] = &[
+    ("compressMessage", "compress"),
     ("decodeHttpRequest", "decodeHTTPRequest"),
     ("decodeHttpResponse", "decodeHTTPResponse"),
+    ("decompressMessage", "decompress"),
+    ("decompressMessageBody", "decompress"),
     ("demuxQueue", "demux"),
     ("encodeHttpRequest", "encodeHTTPRequest"),
     ("encodeHttpResponse", "encodeHTTPResponse"),

@@ -4,9 +4,8 @@
 use super::replace::Replacement;
 use crate::event::{Event, Reason};
 use crate::js;
-use crate::pipeline::{Build, Cx, Filter, Make, Out, Spec, Subs, Tap, Task, Wake, spawn};
+use crate::pipeline::{Build, Cx, Filter, Make, Out, Pace, Spec, Subs, Wake};
 use rquickjs::Value;
-use std::future::poll_fn;
 use std::rc::Rc;
 
 pub(super) static PRODUCE: Spec = Spec {
@@ -23,8 +22,7 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
         Box::new(Produce {
             source: source.clone(),
             started: false,
-            tap: Rc::default(),
-            turn: None,
+            pace: Pace::default(),
         })
     }))
 }
@@ -32,25 +30,10 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
 struct Produce {
     source: Replacement,
     started: bool,
-    /// Closed by whoever downstream cannot take more.
-    tap: Rc<Tap>,
-    turn: Option<Task>,
+    pace: Pace,
 }
 
 impl Produce {
-    /// Goes on in the next turn in which the tap is open.
-    fn next_turn(&mut self, cx: &Cx<'_>, out: &Out<'_>) {
-        let (port, tap) = (out.port(), self.tap.clone());
-        let realm = Rc::downgrade(&cx.realm);
-        self.turn = Some(spawn(async move {
-            tokio::task::yield_now().await;
-            poll_fn(|context| tap.poll_open(context)).await;
-            if let Some(realm) = realm.upgrade() {
-                port.wake_from(&realm, Some(&tap), Wake::Timer);
-            }
-        }));
-    }
-
     /// Calls the function once.
     fn call(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Result<(), Reason> {
         let value = match &self.source {
@@ -76,7 +59,7 @@ impl Produce {
         let last = events.iter().any(|event| matches!(event, Event::StreamEnd(_)));
         events.into_iter().for_each(|event| out.emit(event));
         if !last {
-            self.next_turn(cx, out);
+            self.pace.next_turn(cx, out);
         }
     }
 }
@@ -108,7 +91,6 @@ impl Filter for Produce {
 
     fn reset(&mut self) {
         self.started = false;
-        self.tap = Rc::default();
-        self.turn = None;
+        self.pace.reset();
     }
 }

@@ -1,9 +1,10 @@
-//! `replay({ delay = 0 })` with a sub-pipeline: feeds all input again to a new one when it outputs
-//! `StreamEnd('Replay')`. Example: `.replay({ delay: 1 }).to('try')`. Source: pipyjs/filters.md section 3.
+//! `replay({ delay = 0 })`, `repeat(fn)` with a sub-pipeline: feed all input again to a new one, when it outputs
+//! `StreamEnd('Replay')`, or when fn(streamEnd) says so. Example: `.replay({ delay: 1 }).to('try')`.
+//! Source: pipyjs/filters.md section 3. With a number or an array `repeat` is no filter: script/chain.rs.
 
 use crate::event::{Event, Reason, StreamError};
 use crate::js::{self, Callback};
-use crate::pipeline::{Args, Build, Child, Cx, Filter, Hold, Make, Out, Spec, Sub, Subs, Task, Wake, timer};
+use crate::pipeline::{Args, Build, Child, Cx, EventArg, Filter, Hold, Make, Out, Spec, Sub, Subs, Task, Wake, timer};
 use std::rc::Rc;
 
 pub(super) static REPLAY: Spec = Spec {
@@ -11,43 +12,71 @@ pub(super) static REPLAY: Spec = Spec {
     args: "({ delay })",
     about: "feeds the input again when the sub-pipeline asks for it",
     subs: Subs::Joint,
-    build: make,
+    build: replay,
 };
 
+pub(super) static REPEAT: Spec = Spec {
+    name: "repeat",
+    args: "(fn)",
+    about: "feeds the input to a new sub-pipeline as long as fn(streamEnd) is true",
+    subs: Subs::Joint,
+    build: |build| {
+        let again = Again::Asked(build.callback(0)?);
+        Ok(make(build, again))
+    },
+};
+
+/// When the input is fed again.
 #[derive(Clone)]
-enum Delay {
-    Seconds(f64),
-    Call(Callback),
+enum Again {
+    /// After StreamEnd('Replay') and so many seconds.
+    After(f64),
+    /// The same; the function gives the seconds.
+    Delayed(Callback),
+    /// After each StreamEnd for which the function, or its promise, gives something true.
+    Asked(Callback),
 }
 
-fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
-    let sub = build.sub.clone();
+fn replay(build: &mut Build<'_, '_>) -> js::Result<Make> {
     let options = build.options(0)?;
     let delay = match options.value("delay")? {
-        Some(value) if value.is_function() => options.callback("delay")?.map(Delay::Call),
-        _ => options.seconds("delay")?.map(Delay::Seconds),
+        Some(value) if value.is_function() => options.callback("delay")?.map(Again::Delayed),
+        _ => options.seconds("delay")?.map(Again::After),
     };
-    let delay = delay.unwrap_or(Delay::Seconds(0.0));
-    Ok(Rc::new(move || {
+    Ok(make(build, delay.unwrap_or(Again::After(0.0))))
+}
+
+fn make(build: &Build<'_, '_>, again: Again) -> Make {
+    let sub = build.sub.clone();
+    Rc::new(move || {
         Box::new(Replay {
             sub: sub.clone(),
-            delay: delay.clone(),
+            again: again.clone(),
             attempt: 0,
-            child: None,
+            stage: Stage::New,
             kept: Hold::default(),
-            timer: None,
         })
-    }))
+    })
 }
 
 struct Replay {
     sub: Sub,
-    delay: Delay,
+    again: Again,
     /// Number of the child whose output counts.
     attempt: u64,
-    child: Option<Child>,
+    stage: Stage,
     kept: Hold,
-    timer: Option<Task>,
+}
+
+enum Stage {
+    New,
+    Running(Child),
+    /// A next attempt will be made.
+    Delayed(#[expect(dead_code, reason = "dropping it cancels the timer")] Task),
+    /// The promise whether to make one is pending; how the last one ended.
+    Asking(Reason),
+    /// The last StreamEnd has passed.
+    Done,
 }
 
 impl Replay {
@@ -57,61 +86,97 @@ impl Replay {
         for event in self.kept.iter() {
             out.feed(&child, event.clone());
         }
-        self.child = Some(child);
+        self.stage = Stage::Running(child);
     }
 
-    /// Seconds until the next attempt.
-    fn delay(&self, cx: &mut Cx<'_>, out: &Out<'_>) -> Result<f64, Reason> {
-        match &self.delay {
-            Delay::Seconds(seconds) => Ok(*seconds),
-            Delay::Call(callback) => {
+    /// The child has ended. What is to be done next.
+    fn ended(&mut self, cx: &mut Cx<'_>, reason: Reason, out: &mut Out<'_>) -> Result<(), Reason> {
+        let asks = matches!(reason, Reason::Named(StreamError::Replay));
+        match &self.again {
+            Again::After(seconds) if asks => self.delay(cx, *seconds, out),
+            Again::Delayed(callback) if asks => {
                 let value = cx.call(out, callback, ())?;
-                Ok(js::seconds_of(&value).unwrap_or(0.0))
+                self.delay(cx, js::seconds_of(&value).unwrap_or(0.0), out);
+            }
+            Again::After(_) | Again::Delayed(_) => self.finish(reason, out),
+            Again::Asked(callback) => {
+                let end = Event::StreamEnd(reason.clone());
+                let value = cx.call(out, callback, (EventArg(&end),))?;
+                match js::promise_of(&value) {
+                    Some(promise) => {
+                        cx.settle(out, &promise, 0)?;
+                        self.stage = Stage::Asking(reason);
+                    }
+                    None => self.decide(cx, js::truthy(&value), reason, out),
+                }
             }
         }
+        Ok(())
+    }
+
+    fn decide(&mut self, cx: &Cx<'_>, again: bool, reason: Reason, out: &mut Out<'_>) {
+        match again {
+            true => self.delay(cx, 0.0, out),
+            false => self.finish(reason, out),
+        }
+    }
+
+    /// Never in the same turn: a child that ends at once would take it all.
+    fn delay(&mut self, cx: &Cx<'_>, seconds: f64, out: &Out<'_>) {
+        self.stage = Stage::Delayed(timer(&cx.realm, out.port(), seconds));
+    }
+
+    fn finish(&mut self, reason: Reason, out: &mut Out<'_>) {
+        self.stage = Stage::Done;
+        self.kept.clear();
+        out.emit(Event::StreamEnd(reason));
     }
 }
 
 impl Filter for Replay {
     fn process(&mut self, _cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
-        if let Err(error) = self.kept.push(event.clone()) {
-            self.kept.clear();
-            self.child = None;
-            return out.emit(error.into());
+        if let Stage::Done = self.stage {
+            return;
         }
-        match &self.child {
-            Some(child) => out.feed(child, event),
+        out.hold(&mut self.kept, event.clone());
+        match &self.stage {
+            _ if out.is_over() => self.stage = Stage::Done,
+            Stage::New => self.start(out),
+            Stage::Running(child) => out.feed(child, event),
             // Between two attempts the next one gets it.
-            None if self.timer.is_some() => {}
-            None => self.start(out),
+            Stage::Delayed(_) | Stage::Asking(_) | Stage::Done => {}
         }
     }
 
     fn output(&mut self, cx: &mut Cx<'_>, key: u64, event: Event, out: &mut Out<'_>) {
-        if key != self.attempt || self.timer.is_some() {
+        if key != self.attempt || !matches!(self.stage, Stage::Running(_)) {
             return;
         }
-        let Event::StreamEnd(Reason::Named(StreamError::Replay)) = event else {
-            return out.emit(event);
-        };
-        self.child = None;
-        match self.delay(cx, out) {
-            Ok(seconds) => self.timer = Some(timer(&cx.realm, out.port(), seconds)),
-            Err(reason) => out.end(reason),
+        match event {
+            Event::StreamEnd(reason) => {
+                if let Err(reason) = self.ended(cx, reason, out) {
+                    out.end(reason);
+                }
+            }
+            event => out.emit(event),
         }
     }
 
-    fn wake(&mut self, _cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
-        if matches!(wake, Wake::Timer) {
-            self.timer = None;
-            self.start(out);
+    fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
+        match (wake, std::mem::replace(&mut self.stage, Stage::Done)) {
+            (Wake::Timer, Stage::Delayed(_)) => self.start(out),
+            (Wake::Settled(_, Ok(value)), Stage::Asking(reason)) => {
+                let again = js::truthy(&value.get(&cx.js));
+                self.decide(cx, again, reason, out);
+            }
+            (Wake::Settled(_, Err(error)), Stage::Asking(_)) => out.end(Reason::Value(error)),
+            (_, stage) => self.stage = stage,
         }
     }
 
     fn reset(&mut self) {
         self.attempt = 0;
-        self.child = None;
+        self.stage = Stage::New;
         self.kept.clear();
-        self.timer = None;
     }
 }

@@ -6,9 +6,11 @@
 
 mod cx;
 mod filter;
+mod given;
 mod hold;
 mod instance;
 mod layout;
+mod pace;
 mod pick;
 mod realm;
 mod tap;
@@ -18,9 +20,11 @@ mod waiting;
 
 pub(crate) use cx::{Cx, EventArg};
 pub(crate) use filter::{Build, Filter, Make, Out, Spec, Subs, Wake};
+pub(crate) use given::Given;
 pub(crate) use hold::Hold;
 pub(crate) use instance::{Args, Chain, Child, Instance, Output, Port, Sink};
 pub(crate) use layout::{FilterDef, Layout, Module, Modules, OnStart, Sub};
+pub(crate) use pace::Pace;
 pub(crate) use pick::{Pick, Which};
 pub(crate) use realm::{Flush, Realm, Work, realm};
 pub(crate) use tap::{Closed, Tap};

@@ -147,6 +147,10 @@ fn filter_method<'js>(ctx: &Ctx<'js>, spec: &'static Spec) -> js::Result<Functio
                 static_branch(&ctx, &this.0, &args.0)?;
                 return Ok(this.0);
             }
+            if spec.name == "repeat" && is_static_repeat(&args.0) {
+                static_repeat(&ctx, &this.0, &args.0)?;
+                return Ok(this.0);
+            }
             add_filter(&ctx, &this.0.borrow(), spec, args.0)?;
             Ok(this.0)
         },
@@ -252,6 +256,12 @@ fn place(ctx: &Ctx<'_>) -> String {
 fn is_static_branch(args: &[Value<'_>]) -> bool {
     let pairs = args.len() / 2;
     args.len() >= 2 && (0..pairs).all(|pair| args.get(pair * 2).is_some_and(|condition| !condition.is_function()))
+}
+
+/// `repeat(n, ($, i) => ...)` and `repeat(array, ($, item, i) => ...)` build; as a filter `repeat` takes a function, behind
+/// a pipeline's name in classic scripts.
+fn is_static_repeat(args: &[Value<'_>]) -> bool {
+    args.first().is_none_or(|what| !what.is_function() && !what.is_string())
 }
 
 /// `branch(cond, $ => ..., default?)` with conditions that are values: chosen while loading.
@@ -416,15 +426,7 @@ fn install_configuration<'js>(ctx: &Ctx<'js>, prototype: &Object<'js>) -> js::Re
         *layout.on_start.borrow_mut() = first_events(ctx, args.into_iter().next())?;
         Ok(())
     })?;
-    // `repeat(n, ($, i) => ...)` and `repeat(array, ($, item, i) => ...)` build; as a filter `repeat` takes a function.
-    let repeat = Function::new(
-        ctx.clone(),
-        move |ctx: Ctx<'js>, this: This1<'js>, args: Rest<Value<'js>>| -> Chained<'js> {
-            repeat(&ctx, &this.0, &args.0)?;
-            Ok(this.0)
-        },
-    )?;
-    prototype.set("repeat", repeat)
+    Ok(())
 }
 
 fn method<'js>(
@@ -443,7 +445,7 @@ fn method<'js>(
     prototype.set(name, function)
 }
 
-fn repeat<'js>(ctx: &Ctx<'js>, chain: &Class<'js, Chain>, args: &[Value<'js>]) -> js::Result<()> {
+fn static_repeat<'js>(ctx: &Ctx<'js>, chain: &Class<'js, Chain>, args: &[Value<'js>]) -> js::Result<()> {
     let (Some(what), Some(builder)) = (args.first(), args.get(1).and_then(|builder| builder.as_function())) else {
         return Err(throw_type(ctx, "repeat() expects a number or an array, and a function"));
     };

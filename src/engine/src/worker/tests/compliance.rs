@@ -51,6 +51,8 @@ const ROWS: &[(&str, Option<&str>, Outcome)] = &[
         Same,
     ),
     ("chain(['m.js'])", None, Same),
+    ("compress('gzip')", Some("compress(() => no.way)"), Varies),
+    ("compressHTTP('deflate')", Some("compressHTTP(() => no.way)"), Varies),
     ("connect('127.0.0.1:1')", None, Varies),
     (
         "connectHTTPTunnel('h:1').to('s')",
@@ -71,7 +73,13 @@ const ROWS: &[(&str, Option<&str>, Outcome)] = &[
     ("decodeHTTPRequest()", None, Same),
     ("decodeHTTPResponse()", None, Same),
     ("decodeWebSocket()", None, Same),
-    ("decompressHTTP()", None, Same),
+    ("decompress('gzip')", Some("decompress(() => no.way)"), Same),
+    ("decompressHTTP()", Some("decompressHTTP(() => no.way)"), Same),
+    (
+        "deframe({ A: b => [new MessageStart, 'B', 3], B: () => [new MessageEnd, 'A'] })",
+        Some("deframe({ A: () => no.way })"),
+        Same,
+    ),
     (
         "demux().to('s')",
         Some("demux({ outputCount: () => no.way }).to('s')"),
@@ -123,6 +131,7 @@ const ROWS: &[(&str, Option<&str>, Outcome)] = &[
     ("insert(() => new Data('i'))", Some("insert(() => no.way)"), Same),
     ("link(() => 's')", Some("link(() => no.way)"), Same),
     ("linkAsync(() => 's')", Some("linkAsync(() => no.way)"), Same),
+    ("loop().to($ => $.dummy())", None, Same),
     ("merge('s', () => 'k')", Some("merge('s', () => no.way)"), Same),
     ("mux(() => 'k').to('s')", Some("mux(() => no.way).to('s')"), Same),
     (
@@ -130,6 +139,7 @@ const ROWS: &[(&str, Option<&str>, Outcome)] = &[
         Some("muxHTTP(() => no.way).to('s')"),
         Varies,
     ),
+    ("pack(2, { separator: ',' })", None, Same),
     ("print()", None, Same),
     ("produce(() => new StreamEnd)", Some("produce(() => no.way)"), Same),
     ("replace(e => e)", Some("replace(() => no.way)"), Same),
@@ -160,8 +170,14 @@ const ROWS: &[(&str, Option<&str>, Outcome)] = &[
         Some("replaceStreamStart(() => no.way)"),
         Same,
     ),
+    (
+        "repeat(() => false).to('s')",
+        Some("repeat(() => no.way).to('s')"),
+        Same,
+    ),
     ("replay().to('s')", None, Same),
     ("serveHTTP(() => new Message('x'))", None, Varies),
+    ("split('l')", Some("split(() => no.way)"), Same),
     ("use('m.js')", None, Same),
     ("wait(() => true)", Some("wait(() => no.way)"), Same),
 ];

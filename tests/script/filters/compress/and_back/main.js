@@ -1,0 +1,13 @@
+// filters.md 8: compress('deflate' | 'gzip'), decompress('inflate' | 'gzip' | 'brotli'): per message; Data streams through.
+pipy({ _sizes: [] })
+  .listen('127.0.0.1:' + os.env.CASE_PORT)
+  .replaceMessage(msg => msg)
+  .split('\n')
+  .compress('gzip')
+  .handleMessage(msg => { _sizes.push(msg.body.toArray().slice(0, 2)) })
+  .decompress('gzip')
+  .compress(() => 'deflate')
+  .handleMessage(msg => { _sizes.push(msg.body.toArray()[0] & 15) })
+  .decompress('inflate')
+  .replaceMessage(msg => new Data('<' + msg.body + '>'))
+  .replaceStreamEnd(e => [new Data(' ' + _sizes.join()), e])
