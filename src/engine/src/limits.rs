@@ -58,6 +58,11 @@ pub(crate) const SESSION_IDLE_SECONDS: f64 = 60.0;
 pub(crate) const DRAIN_LINGER: Duration = Duration::from_secs(1);
 /// Addresses taken from one DNS answer.
 pub(crate) const DNS_ADDRESSES: usize = 16;
+/// Peers of one UDP listener that have a pipeline; beyond, the one that was silent for longest is ended. Each costs a
+/// few kilobytes, and a client of DNS comes from a new port each time.
+pub(crate) const UDP_PEERS: usize = 2048;
+/// Datagrams that wait to be sent on one socket.
+pub(crate) const UDP_QUEUE: usize = 1024;
 /// Names kept in a worker's DNS cache.
 pub(crate) const DNS_CACHE_NAMES: usize = 1024;
 /// Longest wait for a DNS answer; a dead resolver takes a minute by itself.

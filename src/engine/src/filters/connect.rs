@@ -1,14 +1,14 @@
-//! `connect(target | fn, options? | fn)`: bytes to and from a TCP server.
+//! `connect(target | fn, options? | fn)`: bytes to and from a TCP server, or datagrams to and from a UDP server.
 //! Example: `.connect('localhost:8080', { retryCount: 3, retryDelay: 1 })`. Source: pipyjs/http.md section 6.
 
 use crate::data::Data;
 use crate::event::{Event, Reason, StreamError};
 use crate::js::{self, Callback, Options};
 use crate::net::{
-    Connection, ConnectionClosed, Dial, DialOptions, OutboundInfo, Progress, Target as Receiver, parse_target,
-    target_text,
+    Connection, ConnectionClosed, Dial, DialOptions, Opened, OutboundInfo, Progress, Protocol, Target as Receiver,
+    UdpClient, parse_target, target_text,
 };
-use crate::pipeline::{Build, Closed, Cx, Filter, Make, Out, Spec, Subs, Wake};
+use crate::pipeline::{Build, Closed, Cx, Filter, Hold, Make, Module, Out, Spec, Subs, Wake};
 use crate::value::Saved;
 use rquickjs::{Class, Ctx, Value};
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use std::rc::Rc;
 pub(super) static SPEC: Spec = Spec {
     name: "connect",
     args: "(target | fn, options? | fn)",
-    about: "sends its input to a TCP server and outputs what comes back",
+    about: "sends its input to a TCP or UDP server and outputs what comes back",
     subs: Subs::None,
     build: |build| {
         let target = match build.optional_callback(0) {
@@ -27,15 +27,16 @@ pub(super) static SPEC: Spec = Spec {
             Some(callback) => Settings::Call(callback),
             None => Settings::Parsed(ConnectOptions::parse(build)?),
         };
-        Ok(make(target, settings))
+        Ok(make(target, settings, build.module.clone()))
     },
 };
 
-fn make(target: Target, settings: Settings) -> Make {
+fn make(target: Target, settings: Settings, module: Rc<Module>) -> Make {
     Rc::new(move || {
         Box::new(Connect {
             target: target.clone(),
             settings: settings.clone(),
+            module: module.clone(),
             options: ConnectOptions::default(),
             stage: Stage::Idle,
             waiting: Waiting::default(),
@@ -102,6 +103,8 @@ fn local_address<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Option<s
 struct Connect {
     target: Target,
     settings: Settings,
+    /// Of the script: decides what a datagram is.
+    module: Rc<Module>,
     options: ConnectOptions,
     stage: Stage,
     waiting: Waiting,
@@ -114,6 +117,7 @@ enum Stage {
     Asking,
     Dialing(Dial),
     Open(Rc<Connection>, OutboundInfo),
+    OpenUdp(Rc<UdpClient>, OutboundInfo),
     Ended,
 }
 
@@ -121,6 +125,8 @@ enum Stage {
 #[derive(Default)]
 struct Waiting {
     data: Data,
+    /// What is to become datagrams.
+    events: Hold,
     ended: bool,
     /// Sources that are not read while too much waits.
     blocked: Vec<Closed>,
@@ -198,13 +204,27 @@ impl Connect {
         }
     }
 
-    fn connected(&mut self, cx: &mut Cx<'_>, stream: tokio::net::TcpStream, out: &mut Out<'_>) {
+    fn connected(&mut self, cx: &mut Cx<'_>, opened: Opened, out: &mut Out<'_>) {
         let Stage::Dialing(dial) = &self.stage else { return };
         let info = dial.info.clone();
         let options = self.options.dial.socket.clone();
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let stream = match opened {
+            Opened::Tcp(stream) => stream,
+            Opened::Udp(socket) => {
+                let as_message = !self.module.is_modern.get();
+                let client = UdpClient::open(&cx.realm, socket, options, out.port(), as_message, info.traffic());
+                info.attach_udp(&client);
+                let mut all = waiting.events.take();
+                let is_within = all.all(|event| client.write(event));
+                self.stage = Stage::OpenUdp(client, info.clone());
+                let error = (!is_within).then_some(StreamError::BufferOverflow);
+                return self.report(cx, &info, error, out);
+            }
+        };
         let traffic = info.traffic();
         let connection = Connection::open(&cx.realm, stream, options, Receiver::Filter(out.port()), traffic);
-        let waiting = std::mem::take(&mut self.waiting);
+        info.attach(&connection);
         connection.write(cx, waiting.data);
         if waiting.ended {
             connection.finish(cx, true);
@@ -234,12 +254,12 @@ impl Connect {
     fn progress(&mut self, cx: &mut Cx<'_>, progress: Progress, out: &mut Out<'_>) {
         let info = match &self.stage {
             Stage::Dialing(dial) => dial.info.clone(),
-            Stage::Open(_, info) => info.clone(),
+            Stage::Open(_, info) | Stage::OpenUdp(_, info) => info.clone(),
             _ => return,
         };
         match progress {
             Progress::State => self.report(cx, &info, None, out),
-            Progress::Connected(stream) => self.connected(cx, stream, out),
+            Progress::Connected(opened) => self.connected(cx, opened, out),
             Progress::Failed(error) => self.report(cx, &info, Some(error), out),
             Progress::Aborted => {
                 info.set_state("closed");
@@ -258,7 +278,17 @@ impl Filter for Connect {
         if let Stage::Idle = self.stage {
             self.begin(cx, out);
         }
+        let is_udp = self.options.dial.protocol == Protocol::Udp;
         match (&self.stage, event) {
+            // There is no end to send.
+            (Stage::OpenUdp(..), Event::StreamEnd(_)) => {}
+            (Stage::OpenUdp(client, _), event) => {
+                let is_within = client.write(event);
+                if !is_within {
+                    self.give_up(Reason::Named(StreamError::BufferOverflow), out);
+                }
+            }
+            (Stage::Asking | Stage::Dialing(_), event) if is_udp => out.hold(&mut self.waiting.events, event),
             (Stage::Open(connection, _), Event::Data(data)) => connection.write(cx, data),
             (Stage::Open(connection, _), Event::StreamEnd(_)) => connection.finish(cx, true),
             (Stage::Asking | Stage::Dialing(_), Event::Data(data)) if !self.waiting.ended => self.wait(cx, data, out),
@@ -279,7 +309,9 @@ impl Filter for Connect {
             Wake::Message(message) => match message.downcast::<Progress>() {
                 Ok(progress) => self.progress(cx, *progress, out),
                 Err(message) if message.is::<ConnectionClosed>() => {
-                    let Stage::Open(_, info) = &self.stage else { return };
+                    let (Stage::Open(_, info) | Stage::OpenUdp(_, info)) = &self.stage else {
+                        return;
+                    };
                     let info = info.clone();
                     info.set_state("closed");
                     self.stage = Stage::Ended;

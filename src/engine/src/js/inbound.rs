@@ -1,6 +1,6 @@
 //! What scripts see of a connection that was accepted: `__inbound`. Source: pipyjs/model.md 1.7.
 
-use super::Result;
+use super::{Result, Socket, SocketSlot};
 use crate::value::Saved;
 use rquickjs::{Class, Ctx, JsLifetime, Value, class::Trace};
 use std::cell::RefCell;
@@ -30,6 +30,18 @@ pub struct InboundInfo {
     /// Port of the original destination, or 0.
     #[qjs(get, rename = "destinationPort")]
     pub destination_port: u16,
+    /// The socket itself.
+    #[qjs(skip_trace)]
+    pub(crate) socket: SocketSlot,
+}
+
+#[rquickjs::methods]
+impl InboundInfo {
+    /// For raw options.
+    #[qjs(get)]
+    pub fn socket(&self) -> Socket {
+        Socket::in_slot(self.socket.clone())
+    }
 }
 
 /// A connection with the one object that scripts see of it (balancers key on its identity).

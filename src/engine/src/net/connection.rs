@@ -3,9 +3,11 @@
 //! http.md sections 6 and 7.
 
 use super::options::{SocketOptions, set_options};
+use super::sockopt;
 use super::sweep::{self, Sweep};
 use crate::data::Data;
 use crate::event::{Event, Reason, StreamError};
+use crate::js::RawSocket;
 use crate::limits;
 use crate::metrics::{Blame, Counter, Gauge, Traffic};
 use crate::pipeline::{Child, Closed, Cx, Flush, Port, Realm, Tap, Task, Wake, Work, spawn};
@@ -13,6 +15,7 @@ use bytes::BytesMut;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
@@ -164,6 +167,11 @@ impl Connection {
             Counts::Inbound => &self.realm.counters.inbound_out,
             Counts::Outbound => &self.realm.counters.outbound_out,
         }
+    }
+
+    /// The socket for scripts; gone when the connection is closed, or its sending side.
+    pub(crate) fn raw(&self) -> Rc<dyn RawSocket> {
+        Rc::new(RawConnection(self.me.clone()))
     }
 
     /// Queues bytes; they are sent at the end of the turn. Closes the turn's tap when too much is pending.
@@ -366,6 +374,31 @@ impl Connection {
         };
         drop(target);
         self.realm.turn(None, |_, list| list.extend(told));
+    }
+}
+
+struct RawConnection(Weak<Connection>);
+
+impl RawConnection {
+    fn with<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> Option<R> {
+        let connection = self.0.upgrade()?;
+        let writer = connection.writer.borrow();
+        let stream: &TcpStream = writer.as_ref()?.as_ref();
+        Some(f(stream.as_fd()))
+    }
+}
+
+impl RawSocket for RawConnection {
+    fn bind(&self, _address: &str, _port: Option<u16>) -> Result<(), String> {
+        Err("bind: the socket is connected already".to_owned())
+    }
+
+    fn get_option(&self, level: i32, option: i32, value: &mut [u8]) -> Option<Result<usize, i32>> {
+        self.with(|fd| sockopt::get(fd, level, option, value))
+    }
+
+    fn set_option(&self, level: i32, option: i32, value: &[u8]) -> Option<Result<(), i32>> {
+        self.with(|fd| sockopt::set(fd, level, option, value))
     }
 }
 

@@ -2,33 +2,65 @@
 //! reload have keeps its socket. Source: pipyjs/model.md sections 1.7 and 2, repo.md 1.1.
 
 use super::connection::{Connection, Target};
-use super::options::SocketOptions;
+use super::options::{Protocol, SocketOptions, set_transparent};
+use super::{udp, udp_server};
 use crate::error::Error;
 use crate::event::Event;
-use crate::js::{self, Inbound, InboundInfo, Options};
+use crate::js::{self, Inbound, InboundInfo, Options, SocketSlot};
 use crate::metrics::Traffic;
 use crate::pipeline::{Args, Child, Cx, Instance, Layout, Output, Realm, Sink, Task, Work, spawn};
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::Notify;
 
 const BACKLOG: u32 = 1024;
 /// Pause after a failed accept (no file descriptors, no memory): the cause does not go away at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 static NEXT_INBOUND: AtomicU32 = AtomicU32::new(1);
 
-/// A listening address.
-pub(crate) type Address = SocketAddr;
+/// The number of a new connection or UDP peer.
+pub(super) fn next_inbound() -> u32 {
+    NEXT_INBOUND.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A listening address. The same port of TCP and of UDP are two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Address {
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Where.
+    pub socket: SocketAddr,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.protocol {
+            Protocol::Tcp => self.socket.fmt(f),
+            Protocol::Udp => write!(f, "{}/udp", self.socket),
+        }
+    }
+}
+
+/// A port that was opened, and not started yet.
+pub(crate) enum Bound {
+    /// Of TCP.
+    Tcp(TcpListener),
+    /// Of UDP.
+    Udp(UdpSocket),
+}
 
 /// Options of `listen` beyond those of the sockets.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ListenOptions {
+    /// TCP or UDP.
+    pub protocol: Protocol,
     /// Options of accepted connections.
     pub socket: SocketOptions,
     /// Connections at a time on this thread; accepting pauses at the limit.
@@ -42,15 +74,9 @@ pub(crate) struct ListenOptions {
 impl ListenOptions {
     /// Reads them from a script's options.
     ///
-    /// # Errors  Throws for values of a wrong type, and for `protocol` other than tcp.
+    /// # Errors  Throws for values of a wrong type, and for `protocol` other than tcp and udp.
     pub(crate) fn parse(options: &Options<'_>, ctx: &rquickjs::Ctx<'_>) -> js::Result<Self> {
-        let protocol = options.string("protocol")?.unwrap_or_else(|| "tcp".to_owned());
-        if protocol != "tcp" {
-            return Err(js::throw_error(
-                ctx,
-                &format!("listen: protocol '{protocol}' is not supported, only 'tcp'"),
-            ));
-        }
+        let protocol = Protocol::parse(ctx, options, "listen")?;
         // Served in the clear it would be worse than not at all.
         if options.value("tls")?.is_some() {
             return Err(js::throw_error(
@@ -68,6 +94,7 @@ impl ListenOptions {
         let of_port = count("maxPortConnections")?.map(|count| count.div_ceil(js::host(ctx).facts().threads.max(1)));
         let of_thread = count("maxConnections")?;
         Ok(ListenOptions {
+            protocol,
             socket: SocketOptions::parse(options)?,
             max_connections: of_thread.into_iter().chain(of_port).min(),
             transparent: options.boolean("transparent")?.unwrap_or(false),
@@ -80,7 +107,7 @@ impl ListenOptions {
 /// at the last colon). None for port 0, which is skipped in silence.
 ///
 /// # Errors  What is wrong with it.
-pub(crate) fn parse_address(text: &str) -> Result<Option<Address>, String> {
+pub(crate) fn parse_address(text: &str, protocol: Protocol) -> Result<Option<Address>, String> {
     let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
     let port: u16 = port
         .parse()
@@ -92,7 +119,8 @@ pub(crate) fn parse_address(text: &str) -> Result<Option<Address>, String> {
             .parse()
             .map_err(|_| format!("'{host}' in '{text}' is not an IP address"))?,
     };
-    Ok((port != 0).then(|| SocketAddr::new(ip, port)))
+    let socket = SocketAddr::new(ip, port);
+    Ok((port != 0).then_some(Address { protocol, socket }))
 }
 
 /// What new connections of a listener get; replaced by a reload.
@@ -118,20 +146,27 @@ struct Slots {
 }
 
 impl Listener {
-    /// Opens a port. `reuse_port`: SO_REUSEPORT, for several threads or processes on one port.
+    /// Opens a port. `reuse_port`: SO_REUSEPORT, for several threads or processes on one port; `transparent`: as the
+    /// option of that name.
     ///
     /// # Errors  When it cannot be opened.
-    pub(crate) fn bind(address: Address, reuse_port: bool) -> Result<TcpListener, Error> {
-        let bind = || -> io::Result<TcpListener> {
-            let socket = if address.is_ipv4() {
+    pub(crate) fn bind(address: Address, reuse_port: bool, transparent: bool) -> Result<Bound, Error> {
+        let bind = || -> io::Result<Bound> {
+            if address.protocol == Protocol::Udp {
+                return udp::listen(address.socket, reuse_port, transparent).map(Bound::Udp);
+            }
+            let socket = if address.socket.is_ipv4() {
                 TcpSocket::new_v4()?
             } else {
                 TcpSocket::new_v6()?
             };
             socket.set_reuseaddr(true)?;
             socket.set_reuseport(reuse_port)?;
-            socket.bind(address)?;
-            socket.listen(BACKLOG)
+            if transparent {
+                set_transparent(&socket);
+            }
+            socket.bind(address.socket)?;
+            socket.listen(BACKLOG).map(Bound::Tcp)
         };
         bind().map_err(|source| Error::Listen {
             address: address.to_string(),
@@ -140,9 +175,12 @@ impl Listener {
     }
 
     /// Starts to accept.
-    pub(crate) fn start(socket: TcpListener, target: ListenTarget) -> Self {
+    pub(crate) fn start(bound: Bound, target: ListenTarget) -> Self {
         let target = Rc::new(RefCell::new(target));
-        let accepting = spawn(accept(socket, target.clone()));
+        let accepting = match bound {
+            Bound::Tcp(socket) => spawn(accept(socket, target.clone())),
+            Bound::Udp(socket) => spawn(udp_server::serve(socket, target.clone())),
+        };
         Listener {
             target,
             _accepting: accepting,
@@ -188,13 +226,14 @@ fn accepted(stream: TcpStream, peer: SocketAddr, name: &str, target: &ListenTarg
         .then(|| original_destination(&stream))
         .flatten();
     let inbound = Rc::new(Inbound::new(InboundInfo {
-        id: NEXT_INBOUND.fetch_add(1, Ordering::Relaxed),
+        id: next_inbound(),
         local_address: local.ip().to_canonical().to_string(),
         local_port: local.port(),
         remote_address: peer.ip().to_canonical().to_string(),
         remote_port: peer.port(),
         destination_address: original.map(|address| address.ip().to_string()).unwrap_or_default(),
         destination_port: original.map_or(0, |address| address.port()),
+        socket: SocketSlot::default(),
     }));
     let realm = &target.realm;
     let context = realm.scope.context(Some(inbound.clone()));
@@ -213,6 +252,7 @@ fn accepted(stream: TcpStream, peer: SocketAddr, name: &str, target: &ListenTarg
     let traffic = Traffic::inbound(name, from);
     let options = target.options.socket.clone();
     let connection = Connection::open(realm, stream, options, Target::Pipeline(child), traffic);
+    inbound.info.socket.attach(connection.raw());
     *sink.connection.borrow_mut() = Some(connection);
     realm.turn(None, |_, work| work.push(Work::Start(instance, Args::Inbound(inbound))));
 }
@@ -253,7 +293,7 @@ fn original_destination(stream: &TcpStream) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_address;
+    use super::{Protocol, parse_address};
 
     #[test]
     fn addresses() {
@@ -264,11 +304,13 @@ mod tests {
             ("[::1]:443", Some("[::1]:443")),
             ("0", None),
         ] {
-            let parsed = parse_address(text).expect(text).map(|address| address.to_string());
+            let parsed = parse_address(text, Protocol::Tcp)
+                .expect(text)
+                .map(|address| address.to_string());
             assert_eq!(parsed.as_deref(), expected, "{text}");
         }
         for text in ["", "localhost:80", "1.2.3.4:", "1.2.3.4:70000", "a.b"] {
-            assert!(parse_address(text).is_err(), "{text}");
+            assert!(parse_address(text, Protocol::Udp).is_err(), "{text}");
         }
     }
 }

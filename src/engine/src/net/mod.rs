@@ -6,11 +6,18 @@ mod dns;
 mod listener;
 mod options;
 mod outbound;
+mod outbound_info;
+mod sockopt;
 mod sweep;
 #[cfg(test)]
 mod tests;
 mod tickets;
 mod tls;
+mod udp;
+mod udp_client;
+mod udp_server;
+#[cfg(test)]
+mod udp_tests;
 mod verifier;
 mod x509;
 
@@ -18,7 +25,10 @@ pub(crate) use certificate::{Certificate, CertificateChain, PrivateKey};
 pub(crate) use connection::{Connection, ConnectionClosed, Target};
 pub(crate) use dns::resolve;
 pub(crate) use listener::{Address, ListenOptions, ListenTarget, Listener, parse_address};
-pub(crate) use outbound::{Dial, DialOptions, OutboundInfo, Progress, parse_target, target_text};
+pub(crate) use options::Protocol;
+pub(crate) use outbound::{Dial, DialOptions, Opened, Progress, parse_target, target_text};
+pub(crate) use outbound_info::OutboundInfo;
 pub(crate) use tickets::Tickets;
 pub(crate) use tls::{Machine, provider as tls_provider};
+pub(crate) use udp_client::UdpClient;
 pub(crate) use verifier::{Ask, PeerVerifier, while_asking};

@@ -2,9 +2,37 @@
 
 use crate::js::{self, Options};
 use crate::limits;
+use rquickjs::Ctx;
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 use tokio::net::TcpStream;
+
+/// What `protocol` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Protocol {
+    /// Streams.
+    #[default]
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
+impl Protocol {
+    /// Reads the option; `of`: whose it is, for the message.
+    ///
+    /// # Errors  Throws for others.
+    pub(super) fn parse(ctx: &Ctx<'_>, options: &Options<'_>, of: &str) -> js::Result<Self> {
+        match options.string("protocol")?.as_deref() {
+            None | Some("tcp") => Ok(Protocol::Tcp),
+            Some("udp") => Ok(Protocol::Udp),
+            Some(other) => Err(js::throw_error(
+                ctx,
+                &format!("{of}: protocol '{other}' is not supported, only 'tcp' and 'udp'"),
+            )),
+        }
+    }
+}
 
 /// Options that both directions share (pipyjs/model.md section 2, http.md section 6).
 #[derive(Clone, Debug)]
@@ -65,6 +93,19 @@ impl SocketOptions {
             keep_alive: options.boolean("keepAlive")?.unwrap_or(true),
             no_delay: options.boolean("noDelay")?.unwrap_or(true),
         })
+    }
+}
+
+/// Lets a listening socket take connections to addresses that are not ours, and learn their destinations. Failures are
+/// ignored: a REDIRECT works without (pipyjs/model.md 1.7).
+pub(super) fn set_transparent(socket: &impl AsFd) {
+    use nix::sys::socket::{setsockopt, sockopt};
+    let set = [
+        setsockopt(socket, sockopt::IpTransparent, &true),
+        setsockopt(socket, sockopt::Ipv4OrigDstAddr, &true),
+    ];
+    for error in set.into_iter().filter_map(Result::err) {
+        tracing::debug!(target: "listener", %error, "transparent: cannot set a socket option");
     }
 }
 

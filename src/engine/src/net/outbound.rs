@@ -1,25 +1,27 @@
-//! Opening a TCP connection: target, name look-up, bind, time-out, retries. Not for what happens once it is open
-//! (connection.rs). Source: pipyjs/http.md section 6.
+//! Opening a connection, of TCP or UDP: target, name look-up, bind, time-out, retries. Not for what happens once it is open
+//! (connection.rs, udp_client.rs). Source: pipyjs/http.md section 6.
 
-use super::{dns, options::SocketOptions};
+use super::options::{Protocol, SocketOptions};
+use super::outbound_info::{Facts, OutboundInfo, Stage};
+use super::{dns, udp};
 use crate::event::StreamError;
-use crate::js::{self, Options, throw_error};
+use crate::js::{self, Options};
 use crate::limits;
 use crate::metrics::Traffic;
 use crate::pipeline::{Port, Realm, Task, Wake, spawn};
-use rquickjs::class::Trace;
-use rquickjs::prelude::Opt;
-use rquickjs::{Ctx, JsLifetime, Value};
+use rquickjs::{Ctx, Value};
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
 /// Options of `connect`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DialOptions {
+    /// TCP or UDP.
+    pub protocol: Protocol,
     /// Options of the connection.
     pub socket: SocketOptions,
     /// Local address; port 0: any.
@@ -35,19 +37,15 @@ pub(crate) struct DialOptions {
 impl DialOptions {
     /// Reads them from a script's options, all but `bind` and `onState`, which may be functions.
     ///
-    /// # Errors  Throws for values of a wrong type, and for `protocol` other than tcp.
+    /// # Errors  Throws for values of a wrong type, and for `protocol` other than tcp and udp.
     pub(crate) fn parse(ctx: &Ctx<'_>, options: &Options<'_>) -> js::Result<Self> {
-        let protocol = options.string("protocol")?.unwrap_or_else(|| "tcp".to_owned());
-        if protocol != "tcp" {
-            let message = format!("connect: protocol '{protocol}' is not supported, only 'tcp'");
-            return Err(throw_error(ctx, &message));
-        }
         let duration = |name: &str| -> js::Result<Duration> {
             let seconds = options.seconds(name)?.unwrap_or(0.0);
             Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
         };
         let retries = options.number("retryCount")?.unwrap_or(0.0);
         Ok(DialOptions {
+            protocol: Protocol::parse(ctx, options, "connect")?,
             socket: SocketOptions::parse(options)?,
             bind: None,
             retries: (retries >= 0.0).then_some(retries as u32),
@@ -88,119 +86,33 @@ pub(crate) fn parse_target(text: &str) -> Option<Host> {
     })
 }
 
+/// A connected socket.
+pub(crate) enum Opened {
+    /// Of TCP.
+    Tcp(TcpStream),
+    /// Of UDP.
+    Udp(UdpSocket),
+}
+
+impl Opened {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Opened::Tcp(stream) => stream.local_addr(),
+            Opened::Udp(socket) => socket.local_addr(),
+        }
+    }
+}
+
 /// What a dial tells its filter, as `Wake::Message`.
 pub(crate) enum Progress {
     /// `state` of the [`OutboundInfo`] has changed. Only sent to filters that asked for it.
     State,
     /// It is open.
-    Connected(TcpStream),
+    Connected(Opened),
     /// All attempts have failed.
     Failed(StreamError),
     /// A script called `close()`.
     Aborted,
-}
-
-/// What scripts see of a connection that they open: the argument of `onState`.
-#[derive(Clone, Trace, JsLifetime)]
-#[rquickjs::class(rename = "Outbound")]
-pub struct OutboundInfo {
-    #[qjs(skip_trace)]
-    shared: Rc<Facts>,
-}
-
-struct Facts {
-    state: Cell<&'static str>,
-    local: Cell<Option<SocketAddr>>,
-    remote: Cell<Option<SocketAddr>>,
-    target: RefCell<Host>,
-    bind: Cell<Option<SocketAddr>>,
-    realm: Weak<Realm>,
-    port: Port,
-}
-
-impl OutboundInfo {
-    /// Sets the state that scripts see.
-    pub(crate) fn set_state(&self, state: &'static str) {
-        self.shared.state.set(state);
-    }
-
-    /// The counters of its target.
-    pub(crate) fn traffic(&self) -> Rc<Traffic> {
-        self.shared.traffic()
-    }
-}
-
-#[rquickjs::methods(rename_all = "camelCase")]
-impl OutboundInfo {
-    /// 'idle', 'open', 'resolving', 'connecting', 'connected' or 'closed'.
-    #[qjs(get)]
-    pub fn state(&self) -> &'static str {
-        self.shared.state.get()
-    }
-
-    /// Our address; empty until connected.
-    #[qjs(get)]
-    pub fn local_address(&self) -> String {
-        self.shared
-            .local
-            .get()
-            .map(|local| local.ip().to_string())
-            .unwrap_or_default()
-    }
-
-    /// Our port; 0 until connected.
-    #[qjs(get)]
-    pub fn local_port(&self) -> u16 {
-        self.shared.local.get().map_or(0, |local| local.port())
-    }
-
-    /// The peer's address, or its name until that is resolved.
-    #[qjs(get)]
-    pub fn remote_address(&self) -> String {
-        match self.shared.remote.get() {
-            Some(remote) => remote.ip().to_string(),
-            None => self.shared.target.borrow().name.clone(),
-        }
-    }
-
-    /// The peer's port.
-    #[qjs(get)]
-    pub fn remote_port(&self) -> u16 {
-        self.shared.target.borrow().port
-    }
-
-    /// The socket: itself, for `socket.bind(...)`.
-    #[qjs(get)]
-    pub fn socket(&self) -> OutboundInfo {
-        self.clone()
-    }
-
-    /// `bind('ip:port' | ip, port?)`, in state 'open'.
-    pub fn bind(&self, ctx: Ctx<'_>, address: String, port: Opt<u16>) -> js::Result<()> {
-        if self.shared.state.get() == "closed" {
-            return Err(throw_error(&ctx, "socket is gone"));
-        }
-        let mut local = DialOptions::parse_bind(&address).ok_or_else(|| {
-            throw_error(
-                &ctx,
-                &format!("bind: '{address}' is not an address; expected 'ip' or 'ip:port'"),
-            )
-        })?;
-        if let Some(port) = port.0 {
-            local.set_port(port);
-        }
-        self.shared.bind.set(Some(local));
-        Ok(())
-    }
-
-    /// Ends the stream with ConnectionAborted.
-    pub fn close(&self) {
-        if let Some(realm) = self.shared.realm.upgrade() {
-            self.shared
-                .port
-                .wake_soon(&realm, Wake::Message(Box::new(Progress::Aborted)));
-        }
-    }
 }
 
 /// A connection being opened; dropping it gives up.
@@ -219,6 +131,7 @@ impl Dial {
             remote: Cell::new(None),
             target: RefCell::new(target),
             bind: Cell::new(options.bind),
+            socket: RefCell::default(),
             realm: Rc::downgrade(realm),
             port,
         });
@@ -231,7 +144,7 @@ impl Dial {
 }
 
 impl Facts {
-    fn traffic(&self) -> Rc<Traffic> {
+    pub(super) fn traffic(&self) -> Rc<Traffic> {
         let target = self.target.borrow();
         Traffic::outbound(&format!("{}:{}", target.name, target.port))
     }
@@ -253,9 +166,8 @@ impl Facts {
 async fn dial(facts: Rc<Facts>, options: DialOptions, report: bool) {
     let mut retries = options.retries;
     loop {
-        facts.change("open", report);
         let began = Instant::now();
-        let attempt = attempt(&facts, report);
+        let attempt = attempt(&facts, options.protocol, report);
         let result = match options.timeout {
             None => attempt.await,
             Some(timeout) => match tokio::time::timeout(timeout, attempt).await {
@@ -264,13 +176,14 @@ async fn dial(facts: Rc<Facts>, options: DialOptions, report: bool) {
             },
         };
         match result {
-            Ok(stream) => {
+            Ok(opened) => {
                 facts.traffic().dialed(began.elapsed().as_secs_f64() * 1000.0);
-                facts.local.set(stream.local_addr().ok());
+                facts.local.set(opened.local_addr().ok());
                 facts.state.set("connected");
-                return facts.tell(Progress::Connected(stream));
+                return facts.tell(Progress::Connected(opened));
             }
             Err(error) => {
+                facts.socket.replace(Stage::None);
                 if retries == Some(0) {
                     facts.state.set("closed");
                     return facts.tell(Progress::Failed(error));
@@ -283,9 +196,18 @@ async fn dial(facts: Rc<Facts>, options: DialOptions, report: bool) {
 }
 
 /// One attempt, to the first address of the target.
-async fn attempt(facts: &Facts, report: bool) -> Result<TcpStream, StreamError> {
+async fn attempt(facts: &Facts, protocol: Protocol, report: bool) -> Result<Opened, StreamError> {
     let Host { name, port } = facts.target.borrow().clone();
-    let ip = match dns::literal(&name) {
+    let known = dns::literal(&name);
+    let refused = |error: io::Error| {
+        tracing::debug!(target: "outbound", name, port, %error, "cannot connect");
+        StreamError::ConnectionRefused
+    };
+    // Scripts set options of the socket in state 'open', before the name is resolved: IPv4 is what most names have.
+    let is_v6 = known.is_some_and(|ip| ip.is_ipv6());
+    facts.socket.replace(open(protocol, is_v6).map_err(refused)?);
+    facts.change("open", report);
+    let ip = match known {
         Some(ip) => ip,
         None => {
             facts.change("resolving", report);
@@ -296,23 +218,41 @@ async fn attempt(facts: &Facts, report: bool) -> Result<TcpStream, StreamError> 
     let address = SocketAddr::new(ip, port);
     facts.remote.set(Some(address));
     facts.change("connecting", report);
-    connect(address, facts.bind.get()).await.map_err(|error| {
-        tracing::debug!(target: "outbound", %address, %error, "cannot connect");
-        StreamError::ConnectionRefused
-    })
+    let mut stage = facts.socket.replace(Stage::Connecting);
+    if ip.is_ipv6() != is_v6 {
+        stage = open(protocol, ip.is_ipv6()).map_err(refused)?;
+    }
+    connect(stage, address, facts.bind.get()).await.map_err(refused)
 }
 
-async fn connect(address: SocketAddr, bind: Option<SocketAddr>) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
-    if let Some(bind) = bind {
-        socket.set_reuseaddr(true)?;
-        socket.bind(bind)?;
+fn open(protocol: Protocol, is_v6: bool) -> io::Result<Stage> {
+    match (protocol, is_v6) {
+        (Protocol::Tcp, false) => TcpSocket::new_v4().map(Stage::Tcp),
+        (Protocol::Tcp, true) => TcpSocket::new_v6().map(Stage::Tcp),
+        (Protocol::Udp, false) => udp::unbound(SocketAddr::from(([0; 4], 0))).map(Stage::Udp),
+        (Protocol::Udp, true) => udp::unbound(SocketAddr::from(([0u16; 8], 0))).map(Stage::Udp),
     }
-    socket.connect(address).await
+}
+
+async fn connect(socket: Stage, address: SocketAddr, bind: Option<SocketAddr>) -> io::Result<Opened> {
+    match socket {
+        Stage::Tcp(socket) => {
+            if let Some(bind) = bind {
+                socket.set_reuseaddr(true)?;
+                socket.bind(bind)?;
+            }
+            socket.connect(address).await.map(Opened::Tcp)
+        }
+        Stage::Udp(socket) => {
+            if let Some(bind) = bind {
+                udp::bind_to(&socket, bind)?;
+            }
+            let socket = UdpSocket::from_std(socket)?;
+            socket.connect(address).await?;
+            Ok(Opened::Udp(socket))
+        }
+        _ => Err(io::Error::other("the socket is gone")),
+    }
 }
 
 /// The text of a target that a script gave: a string, or an object with `ip` and `port`; None for anything else.

@@ -412,12 +412,8 @@ async fn what_connect_refuses_at_load() {
         ("", "argument 1 expects a string or a function"),
         ("1", "argument 1 expects a string or a function"),
         (
-            "'a:1', { protocol: 'udp' }",
-            "connect: protocol 'udp' is not supported, only 'tcp'",
-        ),
-        (
             "'a:1', { protocol: 'netlink' }",
-            "connect: protocol 'netlink' is not supported, only 'tcp'",
+            "connect: protocol 'netlink' is not supported, only 'tcp' and 'udp'",
         ),
         (
             "'a:1', { bind: 'nowhere' }",

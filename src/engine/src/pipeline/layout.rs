@@ -156,6 +156,8 @@ pub(crate) struct Module {
     pub named: RefCell<HashMap<String, Rc<Layout>>>,
     /// `pipeline()`, the target of `use(file)` and `chain`.
     pub entrance: RefCell<Option<Rc<Layout>>>,
+    /// An ES module (dialect E3), where a datagram is a Data and no message. Set when that is known.
+    pub is_modern: Cell<bool>,
     waiting: RefCell<Vec<Sub>>,
     entering: RefCell<Vec<Sub>>,
     is_bound: Cell<bool>,
@@ -169,6 +171,7 @@ impl Module {
             path: path.into(),
             named: RefCell::default(),
             entrance: RefCell::default(),
+            is_modern: Cell::new(false),
             waiting: RefCell::default(),
             entering: RefCell::default(),
             is_bound: Cell::new(false),

@@ -250,6 +250,7 @@ impl Loader {
         };
         let config = of(value).or(only);
         loaded.is_classic.set(config.is_some());
+        loaded.module.is_modern.set(config.is_none());
         if config.is_none() && !made.is_empty() {
             let (file, count) = (&loaded.module.path, made.len());
             tracing::warn!(target: "pjs", file, "the script makes {count} configurations and ends in none: they are ignored");

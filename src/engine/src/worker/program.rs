@@ -9,7 +9,7 @@ use crate::globals;
 use crate::js::{self, Options as JsOptions};
 use crate::limits;
 use crate::metrics::{Counters, builtin};
-use crate::net::{Address, ListenOptions, ListenTarget, Listener, parse_address};
+use crate::net::{Address, ListenOptions, ListenTarget, Listener, Protocol, parse_address};
 use crate::pipeline::{Realm, Task, spawn};
 use crate::script::{Loader, Root, RootKind, When};
 use crate::series::Metric;
@@ -130,7 +130,7 @@ impl Slot {
             if self.listeners.contains_key(address) {
                 continue;
             }
-            match Listener::bind(*address, self.options.reuse_port) {
+            match Listener::bind(*address, self.options.reuse_port, target.options.transparent) {
                 Ok(socket) => opened.push((*address, socket, target.clone())),
                 // With several threads and without SO_REUSEPORT the first one accepts for all.
                 Err(_) if self.index > 0 && !self.options.reuse_port => {}
@@ -151,7 +151,13 @@ impl Slot {
             }
         }
         for (address, socket, target) in opened {
-            tracing::info!(target: "listener", "listening on TCP port {} at {}", address.port(), address.ip());
+            let protocol = if address.protocol == Protocol::Tcp {
+                "TCP"
+            } else {
+                "UDP"
+            };
+            let (ip, port) = (address.socket.ip(), address.socket.port());
+            tracing::info!(target: "listener", "listening on {protocol} port {port} at {ip}");
             self.listeners.insert(address, Listener::start(socket, target));
         }
         let realm = program.realm.clone();
@@ -402,7 +408,6 @@ fn ports(ctx: &Ctx<'_>, realm: &Rc<Realm>, roots: &[Root]) -> Result<Vec<(Addres
         } else {
             js::value_to_text(ctx, &port)
         };
-        let address = parse_address(&port).map_err(|what| wrong(format!("listen: {what}")))?;
         let options = options.as_ref().map(|options: &Saved| options.get(ctx));
         let options = match options {
             None => Ok(ListenOptions::default()),
@@ -412,6 +417,7 @@ fn ports(ctx: &Ctx<'_>, realm: &Rc<Realm>, roots: &[Root]) -> Result<Vec<(Addres
             let (described, _) = js::caught(ctx, error);
             wrong(format!("listen: {}", described.message))
         })?;
+        let address = parse_address(&port, options.protocol).map_err(|what| wrong(format!("listen: {what}")))?;
         if let Some(address) = address {
             ports.push((
                 address,
