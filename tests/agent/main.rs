@@ -9,6 +9,7 @@ mod life;
 mod metrics;
 mod plain;
 mod proxy;
+mod reload;
 mod remote;
 mod run;
 mod signals;

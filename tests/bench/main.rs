@@ -7,6 +7,7 @@
 mod memory;
 mod proxy;
 mod reactions;
+mod reload;
 mod table;
 
 use std::process::ExitCode;
@@ -24,6 +25,9 @@ fn main() -> ExitCode {
     }
     if wanted("proxy") {
         missed += proxy::run().print();
+    }
+    if wanted("reload") {
+        missed += reload::run().print();
     }
     if missed > 0 {
         println!("{missed} figures are beyond their budget");

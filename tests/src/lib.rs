@@ -5,6 +5,7 @@
 //! - [`bin`]: a binary of ours, in the folder named by `BALLAST_BIN` (`cargo xtask test` builds it and sets it)
 //! - [`Process`]: a child that is killed on drop, with all it started, and whose output is kept
 //! - [`http`]: a small HTTP/1.1 client
+//! - [`load`]: a load that counts what is answered, and tells what is lost
 //! - [`Netns`]: a network namespace (or a whole private machine view) that ends with the test
 //! - [`registries`]: the real registries that Maven built, started with little memory
 //! - [`golden`]: compare with a file, `UPDATE_EXPECT=1` writes it
@@ -14,6 +15,7 @@
 
 pub mod golden;
 pub mod http;
+pub mod load;
 pub mod netns;
 pub mod process;
 pub mod registries;
