@@ -121,3 +121,44 @@ fn answer(stream: &mut TcpStream, block: &mut [u8]) -> Result<bool, String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// What the load says of a server that answers `answers` times a connection, then closes.
+    fn finish(answers: usize, closes: &'static str) -> Result<u64, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                std::thread::spawn(move || {
+                    let (mut stream, mut block) = (stream, [0; 1024]);
+                    for n in 1..=answers {
+                        stream.read(&mut block).ok()?;
+                        let connection = if n == answers { closes } else { "keep-alive" };
+                        let head =
+                            format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: {connection}\r\n\r\nok");
+                        stream.write_all(head.as_bytes()).ok()?;
+                    }
+                    stream.read(&mut block).ok()
+                });
+            }
+        });
+        let load = Load::start(port);
+        let seen = crate::poll(PATIENCE, || {
+            let is_over = load.answered() > 1000 || load.threads.iter().any(JoinHandle::is_finished);
+            is_over.then_some(())
+        });
+        assert!(seen.is_some(), "it neither goes on nor ends");
+        load.finish()
+    }
+
+    #[test]
+    fn lost_requests_are_told() {
+        assert!(finish(3, "close").is_ok_and(|answered| answered > 1000));
+        assert!(finish(3, "keep-alive").is_err_and(|lost| lost.contains("closed") || lost.contains("request")));
+        assert!(finish(0, "").is_err());
+    }
+}
