@@ -302,18 +302,18 @@ impl Connection {
 
     /// The input has ended.
     /// # Errors
-    /// When it did so inside a frame, a header block, or the preface.
+    /// When it did so inside a frame or a header block, or before the first settings.
     pub fn finish(&self) -> Result<(), ConnectionError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         let is_between = matches!(self.reading, Reading::Header) && self.partial.is_empty() && self.block_of.is_none();
-        if is_between {
+        if is_between && self.peer.is_known {
             return Ok(());
         }
         Err(ConnectionError {
             code: ErrorCode::PROTOCOL_ERROR,
-            why: "input ended inside a frame",
+            why: "input ended inside a frame, or before any",
         })
     }
 

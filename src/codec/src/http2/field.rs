@@ -111,7 +111,6 @@ pub(super) struct Seen {
     has_plain: bool,
     has_pseudo: bool,
     bytes: usize,
-    count: usize,
 }
 
 impl Seen {
@@ -223,10 +222,8 @@ impl Fields {
     /// Counts a header; false: there is too much already, and nothing is to be kept.
     fn count(&mut self, size: usize) -> bool {
         self.seen.bytes += size;
-        self.seen.count += 1;
-        let is_too_large = self.seen.bytes > self.max_bytes
-            || size > self.max_field_bytes + 32
-            || self.seen.count > self.max_count + 4;
+        let is_too_large =
+            self.seen.bytes > self.max_bytes || size > self.max_field_bytes + 32 || self.list.len() >= self.max_count;
         if self.seen.too_large || is_too_large {
             self.seen.too_large = true;
             self.list.clear();

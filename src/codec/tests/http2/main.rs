@@ -3,4 +3,13 @@
 //!
 //! Not for: time and I/O, which the codec does not know.
 mod exchange;
+mod floods;
+mod fuzz;
+mod leaving;
+mod malformed;
 mod pair;
+mod property;
+mod verdict;
+mod violations;
+mod windows;
+mod wire;

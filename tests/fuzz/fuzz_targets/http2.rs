@@ -1,0 +1,14 @@
+//! Fuzz target of the HTTP/2 codec: the very properties that `cargo test -p ballast-codec` checks on mutated samples.
+//!
+//! Run, from the folder `tests`: `cargo +nightly fuzz run --fuzz-dir fuzz http2`. Not run by `cargo test`.
+#![no_main]
+
+#[path = "../../../src/codec/tests/http2/property.rs"]
+mod property;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    // The last byte chooses role, user and cuts; the rest is the sample.
+    if let [sample @ .., seed] = input {
+        property::check_any(sample, u64::from(*seed));
+    }
+});
