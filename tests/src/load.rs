@@ -136,7 +136,7 @@ mod tests {
                 std::thread::spawn(move || {
                     let (mut stream, mut block) = (stream, [0; 1024]);
                     for n in 1..=answers {
-                        stream.read(&mut block).ok()?;
+                        let _count = stream.read(&mut block).ok()?;
                         let connection = if n == answers { closes } else { "keep-alive" };
                         let head =
                             format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: {connection}\r\n\r\nok");
