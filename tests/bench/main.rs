@@ -9,6 +9,7 @@ mod proxy;
 mod reactions;
 mod reload;
 mod table;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,9 @@ fn main() -> ExitCode {
     }
     if wanted("reload") {
         missed += reload::run().print();
+    }
+    if wanted("tls") {
+        missed += tls::run().print();
     }
     if missed > 0 {
         println!("{missed} figures are beyond their budget");

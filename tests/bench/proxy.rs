@@ -76,7 +76,7 @@ fn proxy(name: &'static str, command: impl FnOnce(u16) -> Command) -> Proxy {
     }
 }
 
-fn start(name: &str, port: u16, command: &mut Command) -> Process {
+pub(crate) fn start(name: &str, port: u16, command: &mut Command) -> Process {
     let mut process = Process::spawn(name, command).expect("it is installed: cargo xtask bench installs the peers");
     let up = poll(Duration::from_secs(10), || {
         let connected = TcpStream::connect(("127.0.0.1", port)).is_ok();
@@ -150,6 +150,11 @@ fn load(port: u16) -> f64 {
         status.success() && !output.contains("Non-2xx") && !output.contains("Socket errors"),
         "wrk:\n{output}"
     );
+    requests(&output)
+}
+
+/// The number of requests that wrk prints.
+pub(crate) fn requests(output: &str) -> f64 {
     let requests = output
         .split(" requests in")
         .next()
@@ -160,7 +165,7 @@ fn load(port: u16) -> f64 {
 }
 
 /// utime + stime of all threads of a process, microseconds. Source: proc(5), fields 14 and 15 of stat.
-fn cpu_micros(id: u32) -> f64 {
+pub(crate) fn cpu_micros(id: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("the proxy runs");
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks: f64 = [11, 12]
@@ -171,7 +176,7 @@ fn cpu_micros(id: u32) -> f64 {
     ticks * 10_000.0
 }
 
-fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
