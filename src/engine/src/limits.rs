@@ -127,3 +127,7 @@ pub(crate) const METRICS_KEPT: usize = 1024;
 pub(crate) const METRIC_PEERS: usize = 1024;
 /// `stats.sum` calls of one worker that are under way.
 pub(crate) const METRIC_SUMS: usize = 256;
+/// Bits of an RSA key that a script has made: TLS takes no shorter ones, and longer ones would stop the worker for seconds.
+pub(crate) const RSA_BITS: (u16, u16) = (2048, 4096);
+/// Bytes that a script collects in one `Sign` or `Verify` before its result.
+pub(crate) const SIGNED_BYTES: usize = 64 << 20;

@@ -7,6 +7,12 @@ mod algo_shared_map;
 mod algo_tests;
 mod console;
 mod crypto;
+mod crypto_cipher;
+mod crypto_hash;
+mod crypto_jwt;
+mod crypto_sign;
+#[cfg(test)]
+mod crypto_tests;
 mod dns;
 mod embedded;
 mod events;
@@ -120,7 +126,7 @@ pub(crate) static GLOBALS: &[Global] = &[
     },
     Global {
         name: "crypto",
-        about: "certificates and private keys",
+        about: "certificates, keys, digests, ciphers, signatures, tokens",
         init: crypto::init,
     },
     Global {

@@ -166,7 +166,7 @@ pub(crate) fn truthy(value: &Value<'_>) -> bool {
 /// Bytes of `text` in an encoding; None when malformed.
 ///
 /// # Errors  An unknown encoding, with the known ones.
-pub(super) fn decode(text: &str, encoding: &str) -> std::result::Result<Option<Data>, String> {
+pub(crate) fn decode(text: &str, encoding: &str) -> std::result::Result<Option<Data>, String> {
     Ok(match encoding {
         "utf8" => Some(text.into()),
         "utf16be" => Some(
@@ -191,7 +191,7 @@ pub(super) fn decode(text: &str, encoding: &str) -> std::result::Result<Option<D
 /// Text of `data` in an encoding.
 ///
 /// # Errors  An unknown encoding, with the known ones.
-pub(super) fn encode(data: &Data, encoding: &str) -> std::result::Result<String, String> {
+pub(crate) fn encode(data: &Data, encoding: &str) -> std::result::Result<String, String> {
     let bytes = data.to_bytes();
     let units = |read: fn([u8; 2]) -> u16| -> String {
         let units = bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]]));

@@ -18,7 +18,7 @@ mod websocket;
 
 pub(crate) use callback::Callback;
 pub(crate) use convert::{events_of, is_nullish, message_of, message_value, to_js, value_to_data, value_to_text};
-pub(crate) use data::{JsData, truthy};
+pub(crate) use data::{JsData, decode, encode, truthy};
 pub(crate) use events::{JsMessage, JsMessageEnd, JsMessageStart, JsStreamEnd};
 pub(crate) use format::format_line;
 pub(crate) use head::{head_value, request_of, response_of, tail_value};

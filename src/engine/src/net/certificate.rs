@@ -1,18 +1,15 @@
-//! `crypto.Certificate`, `crypto.CertificateChain`, `crypto.PrivateKey`: PEM in and out, and what a certificate says.
-//! Not here: issuing certificates. Source: pipyjs/globals.md section 7.
+//! `crypto.Certificate`, `crypto.CertificateChain`: PEM in and out, what a certificate says, new certificates.
+//! Source: pipyjs/globals.md section 7.
 
+use super::issue::{Order, issue};
+use super::keys::{PrivateKey, PublicKey, refuse_alias};
+use super::pem::{source, to_pem};
 use super::x509;
-use crate::data::Data;
-use crate::js::{self, JsData, throw_error, throw_type, value_to_data};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::js::{self, JsData, Options, throw_error, throw_type};
 use rquickjs::class::Trace;
 use rquickjs::{Class, Ctx, JsLifetime, Object, Value};
-use rustls::sign::SigningKey;
+use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use std::rc::Rc;
-use std::sync::Arc;
 
 /// A certificate.
 #[derive(Clone, Trace, JsLifetime)]
@@ -30,24 +27,8 @@ pub struct CertificateChain {
     pub(crate) ders: Vec<CertificateDer<'static>>,
 }
 
-/// A private key.
-#[derive(Clone, Trace, JsLifetime)]
-#[rquickjs::class]
-pub struct PrivateKey {
-    #[qjs(skip_trace)]
-    pub(crate) key: Rc<PrivateKeyDer<'static>>,
-    /// Ready to sign for TLS: making it so costs more than a signature.
-    #[qjs(skip_trace)]
-    pub(crate) signing: Arc<dyn SigningKey>,
-}
-
-fn pem<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Vec<u8>> {
-    let data = value_to_data(ctx, value).ok_or_else(|| throw_type(ctx, "argument 1 expects a string or a Data"))?;
-    Ok(data.to_vec())
-}
-
 fn certificates<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Vec<CertificateDer<'static>>> {
-    let text = pem(ctx, value)?;
+    let text = source(ctx, value)?;
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let all = all.map_err(|error| throw_error(ctx, &format!("cannot read certificate: {error}")))?;
     if all.is_empty() {
@@ -59,26 +40,75 @@ fn certificates<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Vec<Certi
     Ok(all)
 }
 
-fn to_pem(label: &str, der: &[u8]) -> String {
-    let mut text = format!("-----BEGIN {label}-----\n");
-    for line in STANDARD.encode(der).as_bytes().chunks(64) {
-        text.push_str(&String::from_utf8_lossy(line));
-        text.push('\n');
-    }
-    text.push_str(&format!("-----END {label}-----\n"));
-    text
-}
-
-fn data<'js>(ctx: Ctx<'js>, text: &str) -> js::Result<Class<'js, JsData>> {
-    Class::instance(ctx, JsData { data: Data::from(text) })
-}
-
 fn name_object<'js>(ctx: Ctx<'js>, parts: Vec<(String, String)>) -> js::Result<Object<'js>> {
     let object = Object::new(ctx)?;
     for (kind, value) in parts {
         object.set(kind, value)?;
     }
     Ok(object)
+}
+
+/// Names and texts of an object, in its order.
+fn pairs<'js>(ctx: &Ctx<'js>, name: &str, value: Option<Value<'js>>) -> js::Result<Vec<(String, String)>> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let object = value
+        .as_object()
+        .ok_or_else(|| throw_type(ctx, &format!("options.{name} expects an object")))?;
+    let all = object.props::<String, Value<'js>>();
+    all.map(|pair| pair.map(|(kind, value)| (kind, js::value_to_text(ctx, &value))))
+        .collect()
+}
+
+fn issued<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Certificate> {
+    let options = Options::new(ctx, value)?;
+    refuse_alias(ctx, &options)?;
+    let key = options.value("privateKey")?;
+    let key = key.and_then(|key| Class::<PrivateKey>::from_value(&key).ok());
+    let key = key.ok_or_else(|| throw_type(ctx, "options.privateKey expects a PrivateKey"))?;
+    let key = key.borrow();
+    let wrong = || throw_type(ctx, "options.publicKey expects a PublicKey or a PrivateKey");
+    let public_key = match options.value("publicKey")? {
+        // A certificate of the signer's own key.
+        None => key.spki().ok_or_else(wrong)?,
+        Some(value) => match Class::<PublicKey>::from_value(&value) {
+            Ok(key) => key.borrow().spki.to_vec(),
+            Err(_) => {
+                let key = Class::<PrivateKey>::from_value(&value).map_err(|_| wrong())?;
+                let spki = key.borrow().spki();
+                spki.ok_or_else(wrong)?
+            }
+        },
+    };
+    let issuer = match options.value("issuer")? {
+        None => None,
+        Some(value) => Some(
+            Class::<Certificate>::from_value(&value)
+                .map_err(|_| throw_type(ctx, "options.issuer expects a Certificate"))?
+                .borrow()
+                .der
+                .clone(),
+        ),
+    };
+    // A signature by another key than the issuer's would be found out by peers only.
+    if let Some(issuer) = &issuer
+        && x509::spki(issuer) != key.spki()
+    {
+        return Err(throw_error(
+            ctx,
+            "options.privateKey is not the key of options.issuer, which has to sign",
+        ));
+    }
+    let order = Order {
+        subject: &pairs(ctx, "subject", options.value("subject")?)?,
+        extensions: &pairs(ctx, "extensions", options.value("extensions")?)?,
+        days: options.number("days")?.unwrap_or(365.0),
+        offset: options.number("timeOffset")?.unwrap_or(0.0),
+        issuer: issuer.as_deref(),
+        public_key: &public_key,
+        key: &*key.signing,
+    };
+    let der = issue(&order).map_err(|what| throw_error(ctx, &format!("cannot issue certificate: {what}")))?;
+    Ok(Certificate { der: der.into() })
 }
 
 impl Certificate {
@@ -89,10 +119,14 @@ impl Certificate {
 
 #[rquickjs::methods(rename_all = "camelCase")]
 impl Certificate {
-    /// `new Certificate(pem)`.
+    /// `new Certificate(pem)`, or a new one: `new Certificate({ subject, extensions, days, timeOffset, issuer, publicKey,
+    /// privateKey })`. `timeOffset`: seconds from now to the start of validity.
     #[qjs(constructor)]
-    pub fn new<'js>(ctx: Ctx<'js>, source: Value<'js>) -> js::Result<Self> {
-        let first = certificates(&ctx, &source)?.into_iter().next();
+    pub fn new<'js>(ctx: Ctx<'js>, from: Value<'js>) -> js::Result<Self> {
+        if from.is_object() && Class::<JsData>::from_value(&from).is_err() {
+            return issued(&ctx, &from);
+        }
+        let first = certificates(&ctx, &from)?.into_iter().next();
         let der = first.ok_or_else(|| throw_error(&ctx, "cannot read certificate"))?;
         Ok(Certificate { der })
     }
@@ -130,7 +164,7 @@ impl Certificate {
     /// As PEM.
     #[qjs(rename = "toPEM")]
     pub fn to_pem<'js>(&self, ctx: Ctx<'js>) -> js::Result<Class<'js, JsData>> {
-        data(ctx, &to_pem("CERTIFICATE", &self.der))
+        to_pem(ctx, "CERTIFICATE", &self.der)
     }
 }
 
@@ -142,33 +176,5 @@ impl CertificateChain {
         Ok(CertificateChain {
             ders: certificates(&ctx, &source)?,
         })
-    }
-}
-
-#[rquickjs::methods]
-impl PrivateKey {
-    /// `new PrivateKey(pem)`: PKCS #8, PKCS #1 or SEC 1.
-    #[qjs(constructor)]
-    pub fn new<'js>(ctx: Ctx<'js>, source: Value<'js>) -> js::Result<Self> {
-        let text = pem(&ctx, &source)?;
-        let key = PrivateKeyDer::from_pem_slice(&text)
-            .map_err(|error| throw_error(&ctx, &format!("cannot read private key: {error}")))?;
-        let signing = rustls::crypto::ring::sign::any_supported_type(&key)
-            .map_err(|error| throw_error(&ctx, &format!("cannot use private key: {error}")))?;
-        Ok(PrivateKey {
-            key: Rc::new(key),
-            signing,
-        })
-    }
-
-    /// As PEM.
-    #[qjs(rename = "toPEM")]
-    pub fn to_pem<'js>(&self, ctx: Ctx<'js>) -> js::Result<Class<'js, JsData>> {
-        let label = match &*self.key {
-            PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
-            PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
-            _ => "PRIVATE KEY",
-        };
-        data(ctx, &to_pem(label, self.key.secret_der()))
     }
 }

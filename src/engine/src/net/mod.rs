@@ -2,11 +2,15 @@
 
 mod certificate;
 mod connection;
+mod der;
 mod dns;
+mod issue;
+mod keys;
 mod listener;
 mod options;
 mod outbound;
 mod outbound_info;
+mod pem;
 mod sockopt;
 mod sweep;
 #[cfg(test)]
@@ -21,9 +25,11 @@ mod udp_tests;
 mod verifier;
 mod x509;
 
-pub(crate) use certificate::{Certificate, CertificateChain, PrivateKey};
+pub(crate) use certificate::{Certificate, CertificateChain};
 pub(crate) use connection::{Connection, ConnectionClosed, Target};
+pub(crate) use der::{sequence as der_sequence, unsigned as der_unsigned};
 pub(crate) use dns::resolve;
+pub(crate) use keys::{PrivateKey, PublicKey, SignatureHash};
 pub(crate) use listener::{Address, ListenOptions, ListenTarget, Listener, parse_address};
 pub(crate) use options::Protocol;
 pub(crate) use outbound::{Dial, DialOptions, Opened, Progress, parse_target, target_text};

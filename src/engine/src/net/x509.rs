@@ -1,6 +1,9 @@
-//! What scripts see of a certificate: names, alternative names, validity. Not for verification (webpki does that).
+//! What scripts see of a certificate: names, alternative names, validity; and the parts that issuing and signing need.
+//! Not for verification (webpki does that) nor for writing (der.rs).
 //! Source: RFC 5280 section 4.1, X.690 (DER). Reads only; anything odd gives None, never a panic.
 
+use super::der::{self, BITS, GENERALIZED_TIME, INTEGER, OCTETS, OID, SEQUENCE, SET, UTC_TIME};
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use std::net::IpAddr;
 
 /// The readable parts of a certificate.
@@ -20,13 +23,7 @@ pub(crate) struct Facts {
 
 /// Reads a DER certificate; None when it is malformed.
 pub(crate) fn parse(der: &[u8]) -> Option<Facts> {
-    let mut certificate = Der(Der(der).expect(SEQUENCE)?);
-    let mut body = Der(certificate.expect(SEQUENCE)?);
-    if body.peek() == Some(CONTEXT_0) {
-        body.next()?;
-    }
-    body.expect(INTEGER)?;
-    body.expect(SEQUENCE)?;
+    let mut body = to_names(der)?;
     let issuer = name(body.expect(SEQUENCE)?)?;
     let mut validity = Der(body.expect(SEQUENCE)?);
     let not_before = time(validity.next()?)?;
@@ -47,14 +44,7 @@ pub(crate) fn parse(der: &[u8]) -> Option<Facts> {
     })
 }
 
-const INTEGER: u8 = 0x02;
-const OCTETS: u8 = 0x04;
-const OID: u8 = 0x06;
-const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
 const BMP_STRING: u8 = 0x1e;
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
 const CONTEXT_0: u8 = 0xa0;
 const CONTEXT_3: u8 = 0xa3;
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
@@ -124,26 +114,80 @@ fn text(tag: u8, value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
 
+/// Parts of names: OID, short and long name as OpenSSL has them.
+const ATTRIBUTES: [(&str, &str, &str); 14] = [
+    ("2.5.4.3", "CN", "commonName"),
+    ("2.5.4.4", "SN", "surname"),
+    ("2.5.4.5", "serialNumber", "serialNumber"),
+    ("2.5.4.6", "C", "countryName"),
+    ("2.5.4.7", "L", "localityName"),
+    ("2.5.4.8", "ST", "stateOrProvinceName"),
+    ("2.5.4.9", "street", "streetAddress"),
+    ("2.5.4.10", "O", "organizationName"),
+    ("2.5.4.11", "OU", "organizationalUnitName"),
+    ("2.5.4.12", "title", "title"),
+    ("2.5.4.42", "GN", "givenName"),
+    ("1.2.840.113549.1.9.1", "emailAddress", "emailAddress"),
+    ("0.9.2342.19200300.100.1.25", "DC", "domainComponent"),
+    ("0.9.2342.19200300.100.1.1", "UID", "userId"),
+];
+
 /// The short name of a part of a name, as OpenSSL prints it; others as dotted numbers.
 fn attribute(oid: &[u8]) -> String {
-    let known = match oid {
-        [0x55, 0x04, 3] => "CN",
-        [0x55, 0x04, 4] => "SN",
-        [0x55, 0x04, 5] => "serialNumber",
-        [0x55, 0x04, 6] => "C",
-        [0x55, 0x04, 7] => "L",
-        [0x55, 0x04, 8] => "ST",
-        [0x55, 0x04, 9] => "street",
-        [0x55, 0x04, 10] => "O",
-        [0x55, 0x04, 11] => "OU",
-        [0x55, 0x04, 12] => "title",
-        [0x55, 0x04, 42] => "GN",
-        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1] => "emailAddress",
-        [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25] => "DC",
-        [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1] => "UID",
-        _ => return dotted(oid),
-    };
-    known.to_owned()
+    let dotted = dotted(oid);
+    let known = ATTRIBUTES.iter().find(|(number, ..)| *number == dotted);
+    known.map_or(dotted, |(_, short, _)| (*short).to_owned())
+}
+
+/// The OID of a part of a name, a DER element; None for an unknown word.
+pub(crate) fn attribute_oid(kind: &str) -> Option<Vec<u8>> {
+    let known = ATTRIBUTES
+        .iter()
+        .find(|(_, short, long)| *short == kind || *long == kind);
+    der::oid(known.map_or(kind, |(number, ..)| number))
+}
+
+/// The subject of a certificate: contents of its Name.
+pub(crate) fn subject_der(certificate: &[u8]) -> Option<&[u8]> {
+    let mut body = to_names(certificate)?;
+    body.expect(SEQUENCE)?;
+    body.expect(SEQUENCE)?;
+    body.expect(SEQUENCE)
+}
+
+/// Algorithm (contents of its identifier) and key (contents of the bit string) of a SubjectPublicKeyInfo.
+pub(crate) fn public_key(spki: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut parts = Der(Der(spki).expect(SEQUENCE)?);
+    let algorithm = parts.expect(SEQUENCE)?;
+    let (unused, key) = parts.expect(BITS)?.split_first()?;
+    (*unused == 0).then_some((algorithm, key))
+}
+
+/// RFC 5280 4.2.1.2 (1): SHA-1 of the key's bits.
+pub(crate) fn key_id(spki: &[u8]) -> Option<Vec<u8>> {
+    let (_, key) = public_key(spki)?;
+    Some(digest(&SHA1_FOR_LEGACY_USE_ONLY, key).as_ref().to_vec())
+}
+
+/// The SubjectPublicKeyInfo of a certificate.
+pub(crate) fn spki(certificate: &[u8]) -> Option<Vec<u8>> {
+    let mut body = to_names(certificate)?;
+    body.expect(SEQUENCE)?;
+    body.expect(SEQUENCE)?;
+    body.expect(SEQUENCE)?;
+    Some(der::element(SEQUENCE, body.expect(SEQUENCE)?))
+}
+
+/// The rest of a certificate's body, from the issuer on.
+fn to_names(certificate: &[u8]) -> Option<Der<'_>> {
+    let mut certificate = Der(Der(certificate).expect(SEQUENCE)?);
+    let mut body = Der(certificate.expect(SEQUENCE)?);
+    if body.peek() == Some(CONTEXT_0) {
+        body.next()?;
+    }
+    body.expect(INTEGER)?;
+    body.expect(SEQUENCE)?;
+    Some(body)
 }
 
 fn dotted(oid: &[u8]) -> String {
@@ -188,6 +232,19 @@ fn time((tag, value): (u8, &[u8])) -> Option<i64> {
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
     Some(days * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
+/// Year, month and day of a number of days since 1970.
+pub(crate) fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }
 
 fn extensions(contents: &[u8], names: &mut Vec<String>) -> Option<()> {
