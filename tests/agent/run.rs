@@ -170,6 +170,29 @@ fn a_changed_script_is_reloaded_when_that_is_wanted() {
 }
 
 #[test]
+fn the_admin_port_keeps_what_loggers_log() {
+    let (port, admin) = (free_port(), free_port());
+    let script = format!(
+        "((log = new logging.JSONLogger('access log').log) =>
+        pipy().listen({port}).handleData(d => d.size && log(d.toString())))()"
+    );
+    let flag = format!("--admin-port=127.0.0.1:{admin}");
+    let process = start(&["run", &flag, "--log-history-limit=8", &script]);
+    for _ in 0..3 {
+        wait_answer(&process, port, "?");
+    }
+    let get = |path: &str| ballast_tests::http::get(&format!("http://127.0.0.1:{admin}{path}")).expect("an answer");
+    assert_eq!(get("/log").text(), "pipy_log\naccess log\n");
+    // Two lines of four bytes each fit.
+    assert_eq!(get("/log/access%20log").text(), "\"?\"\n\"?\"\n");
+    assert_eq!(get("/log/other").status, 404);
+    assert_eq!(
+        get("/status").json()["logs"],
+        serde_json::json!(["pipy_log", "access log"])
+    );
+}
+
+#[test]
 fn the_admin_port_tells() {
     let (port, admin) = (free_port(), free_port());
     let script = answering(port, "x");
@@ -191,6 +214,7 @@ fn the_admin_port_tells() {
     assert_eq!(get("/log").text(), "pipy_log\n");
     assert!(get("/log/pipy_log").text().contains(&format!("port {port}")));
     assert_eq!(get("/log/other").status, 404);
+    assert_eq!(get("/status").json()["logs"], serde_json::json!(["pipy_log"]));
     assert_eq!(get("/nothing").status, 404);
     assert!(get("/options").text().starts_with("--log-level=info"));
     let post = |path: &str, body: &str| {

@@ -155,9 +155,20 @@ impl Admin {
                 StatusCode::OK,
                 &format!("--log-level={} {}\n", self.log.level(), self.options),
             ),
-            "/log" | "/log/" => text(StatusCode::OK, &format!("{SYSTEM_LOG}\n")),
+            "/log" | "/log/" => {
+                let mut names = self.log.loggers().names();
+                names.insert(0, SYSTEM_LOG.to_owned());
+                text(StatusCode::OK, &(names.join("\n") + "\n"))
+            }
             path if path.strip_prefix("/log/") == Some(SYSTEM_LOG) && is_read => {
                 typed("text/plain; charset=utf-8", self.log.history())
+            }
+            path if is_read && path.starts_with("/log/") => {
+                let name = decoded(path.trim_start_matches("/log/"));
+                match self.log.loggers().contents(&name) {
+                    Some(lines) => typed("text/plain; charset=utf-8", lines),
+                    None => text(StatusCode::NOT_FOUND, "no such log\n"),
+                }
             }
             _ => text(StatusCode::NOT_FOUND, "not found\n"),
         }
@@ -182,6 +193,29 @@ impl Admin {
         }
         text(StatusCode::CREATED, "")
     }
+}
+
+/// A part of a path without percent encoding.
+fn decoded(part: &str) -> String {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn text(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
@@ -234,7 +268,14 @@ fn typed(kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
 
 #[cfg(test)]
 mod tests {
-    use super::takes_gzip;
+    use super::{decoded, takes_gzip};
+
+    #[test]
+    fn names_in_paths() {
+        for (part, name) in [("a", "a"), ("a%20b%2Fc", "a b/c"), ("%zz%", "%zz%"), ("%c3%bc", "ü")] {
+            assert_eq!(decoded(part), name);
+        }
+    }
 
     #[test]
     fn gzip_is_sent_to_who_takes_it() {

@@ -42,6 +42,8 @@ pub(crate) const METRICS_TIME: Duration = Duration::from_secs(5);
 pub(crate) const ADMIN_BODY_BYTES: usize = 4096;
 /// Pause after a connection could not be accepted (no file descriptors left).
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Loggers of scripts whose lines are kept.
+pub(crate) const LOGGERS: usize = 16;
 /// Bytes of log that the agent keeps in memory.
 pub(crate) const AGENT_LOG_BYTES: usize = 256 << 10;
 /// Admin port of the agent on loopback, and name of its abstract socket in the node's network. Source: design.md 4.

@@ -83,6 +83,16 @@ pub(crate) const DNS_HOSTS_AGE: Duration = Duration::from_secs(5);
 pub(crate) const DNS_FILE_BYTES: u64 = 1 << 20;
 /// Shortest pause between attempts to connect, whatever `retryDelay` says: an endless retry must not take a whole core.
 pub(crate) const CONNECT_RETRY_PAUSE: Duration = Duration::from_millis(10);
+/// Targets of one logger.
+pub(crate) const LOG_TARGETS: usize = 16;
+/// Pause before a log file that could not be opened is tried again.
+pub(crate) const LOG_FILE_RETRY: Duration = Duration::from_secs(5);
+/// Pause before a log server is connected to again, seconds.
+pub(crate) const LOG_RETRY_SECONDS: f64 = 5.0;
+/// Bytes that wait for a log server (`bufferLimit`) before they are dropped.
+pub(crate) const LOG_BUFFER_BYTES: usize = 8 << 20;
+/// Bytes of a batch of log items that is sent though it is not complete.
+pub(crate) const LOG_BATCH_BYTES: usize = 512 << 10;
 /// Messages waiting between the control thread and a worker.
 pub(crate) const CONTROL_QUEUE: usize = 64;
 /// Bytes of an HTTP/1 body that are collected to learn its length before it is sent in chunks (`bufferSize` 0).

@@ -4,11 +4,12 @@
 mod metrics;
 
 use crate::limits;
+use crate::log::History;
 use ballast_engine::{Collector, Metric, Status};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Name of the one log that we keep.
+/// Name of the log of the process itself.
 pub(crate) const SYSTEM_LOG: &str = "pipy_log";
 
 /// See the module; clones are the same facts.
@@ -20,6 +21,7 @@ struct Inner {
     name: String,
     since_ms: f64,
     ip: String,
+    loggers: History,
     version: String,
     modules: Vec<String>,
     listening: Vec<String>,
@@ -41,12 +43,13 @@ pub(crate) struct Report {
 
 impl Facts {
     /// Nothing runs yet.
-    pub(crate) fn new(uuid: &str, name: &str, since_ms: f64, ip: String) -> Self {
+    pub(crate) fn new(uuid: &str, name: &str, since_ms: f64, ip: String, loggers: History) -> Self {
         Facts(Arc::new(Mutex::new(Inner {
             uuid: uuid.to_owned(),
             name: name.to_owned(),
             since_ms,
             ip,
+            loggers,
             version: String::new(),
             modules: Vec::new(),
             listening: Vec::new(),
@@ -135,6 +138,8 @@ impl Inner {
             .iter()
             .map(|path| (path.clone(), json!({ "graph": {} })))
             .collect();
+        let mut logs = self.loggers.names();
+        logs.insert(0, SYSTEM_LOG.to_owned());
         let mut report = json!({
             "timestamp": now_ms(),
             "since": self.since_ms,
@@ -144,7 +149,7 @@ impl Inner {
             "version": self.version,
             "modules": modules,
             "listening": self.listening,
-            "logs": [SYSTEM_LOG],
+            "logs": logs,
         });
         if let Some(report) = report.as_object_mut() {
             if let Some(metrics) = metrics {
@@ -187,7 +192,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_report_holds_what_repos_read() {
-        let facts = Facts::new("u", "n", 1.0, "10.0.0.1".to_owned());
+        let facts = Facts::new("u", "n", 1.0, "10.0.0.1".to_owned(), History::new(100));
         let status = Status {
             version: "7".to_owned(),
             modules: vec!["/main.js".to_owned()],
@@ -217,7 +222,7 @@ mod tests {
     /// repo.md 1.2: after 206 the next metrics may be incremental; any other status: the next is full.
     #[tokio::test(flavor = "current_thread")]
     async fn metrics_are_incremental_after_206() {
-        let facts = Facts::new("u", "n", 1.0, String::new());
+        let facts = Facts::new("u", "n", 1.0, String::new(), History::new(100));
         for (answer, last) in [
             (Some(201), Value::Null),
             (Some(206), Value::Null),

@@ -4,18 +4,21 @@
 //! Source: pipyjs/cli.md section 5. DEVIATES: times are UTC, not local time, for a Pod has no time zone data.
 
 mod file;
+mod history;
 mod level;
 mod redact;
 mod ring;
 mod time;
 
 pub(crate) use file::{LogFile, Rotation};
+pub(crate) use history::History;
 pub(crate) use level::{Level, LogLevel};
 pub(crate) use redact::redact;
 pub(crate) use ring::Ring;
 
 use crate::config::LogTo;
 use crate::limits;
+use ballast_engine::LogSink;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +28,10 @@ use tracing::{Event, Metadata, Subscriber};
 
 /// The process's log; clones are the same log.
 #[derive(Clone)]
-pub(crate) struct Log(Arc<Mutex<State>>);
+pub(crate) struct Log {
+    state: Arc<Mutex<State>>,
+    history: History,
+}
 
 struct State {
     level: LogLevel,
@@ -37,12 +43,15 @@ struct State {
 impl Log {
     /// Makes the log and lets all events of this process come to it.
     pub(crate) fn install(level: LogLevel, to: LogTo, file: Option<LogFile>, history_bytes: usize) -> Self {
-        let log = Log(Arc::new(Mutex::new(State {
-            level,
-            to,
-            file,
-            ring: Ring::new(history_bytes),
-        })));
+        let log = Log {
+            state: Arc::new(Mutex::new(State {
+                level,
+                to,
+                file,
+                ring: Ring::new(history_bytes),
+            })),
+            history: History::new(history_bytes),
+        };
         // Only the first log of a process is installed; main makes one.
         tracing::subscriber::set_global_default(log.clone()).ok();
         log
@@ -51,6 +60,17 @@ impl Log {
     /// What is kept in memory, oldest line first.
     pub(crate) fn history(&self) -> Vec<u8> {
         self.with(|state| state.ring.contents())
+    }
+
+    /// What loggers of scripts have logged.
+    pub(crate) fn loggers(&self) -> &History {
+        &self.history
+    }
+
+    /// Where the engine puts what loggers of scripts log.
+    pub(crate) fn sink(&self) -> LogSink {
+        let history = self.history.clone();
+        LogSink(Arc::new(move |name, line| history.keep(name, line)))
     }
 
     /// What is logged now.
@@ -66,7 +86,7 @@ impl Log {
 
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         // A panic of another thread while it logged leaves at worst a cut line.
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

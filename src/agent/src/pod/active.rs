@@ -46,7 +46,7 @@ impl Active {
     ) -> Self {
         let (uuid, name, since_ms) = instance(identity);
         let own = address::own().map(|ip| ip.to_string()).unwrap_or_default();
-        let facts = Facts::new(&uuid, &name, since_ms, own);
+        let facts = Facts::new(&uuid, &name, since_ms, own, log.loggers().clone());
         let options = Options {
             heap_bytes: ceiling::heap_bytes(memory_bytes),
             // A port that the application holds must not keep it from being registered.
@@ -56,6 +56,7 @@ impl Active {
             uuid,
             source: current.worker().url(),
             since_ms,
+            log_sink: Some(log.sink()),
             ..Options::default()
         };
         Active {

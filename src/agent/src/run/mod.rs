@@ -44,8 +44,14 @@ async fn run(config: RunConfig, log: Log) -> u8 {
     };
     let mut signals = Signals::new();
     signals.take(&["SIGINT", "SIGTERM", "SIGHUP", "SIGTSTP"]);
-    let options = options(&config);
-    let facts = Facts::new(&options.uuid, &options.name, options.since_ms, own_address(&config));
+    let options = options(&config, &log);
+    let facts = Facts::new(
+        &options.uuid,
+        &options.name,
+        options.since_ms,
+        own_address(&config),
+        log.loggers().clone(),
+    );
     let mut run = Run {
         running: Running::new(options, facts.clone()),
         admin: AdminPort {
@@ -227,7 +233,7 @@ async fn shut_down(mut running: Running, mut signals: Signals) -> u8 {
     }
 }
 
-fn options(config: &RunConfig) -> Options {
+fn options(config: &RunConfig, log: &Log) -> Options {
     Options {
         threads: config.threads,
         reuse_port: config.reuse_port,
@@ -238,6 +244,7 @@ fn options(config: &RunConfig) -> Options {
         uuid: config.uuid.clone().unwrap_or_else(facts::uuid),
         source: source::shown(&config.program),
         since_ms: facts::now_ms(),
+        log_sink: Some(log.sink()),
         ..Options::default()
     }
 }

@@ -133,7 +133,7 @@ fn start(realm: &Rc<Realm>, instance: Rc<Instance>, message: Message) {
 }
 
 /// `host` with the default port unless it names one.
-fn target(host: &str, port: u16) -> String {
+pub(super) fn target(host: &str, port: u16) -> String {
     let named = host.rsplit_once(':').is_some_and(|(name, port)| {
         !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty()
     });
@@ -145,7 +145,7 @@ fn target(host: &str, port: u16) -> String {
 }
 
 /// Adds a filter to a layout that no script builds.
-fn add<'js>(
+pub(super) fn add<'js>(
     ctx: &Ctx<'js>,
     layout: &Layout,
     name: &str,

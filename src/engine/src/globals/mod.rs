@@ -21,6 +21,10 @@ mod http;
 mod http_agent;
 mod http_file;
 mod json;
+mod logging;
+mod logging_file;
+mod logging_http;
+mod logging_syslog;
 mod os;
 mod os_path;
 mod pipeline;
@@ -138,6 +142,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "invoke",
         about: "calls a function and catches what it throws",
         init: functions::invoke,
+    },
+    Global {
+        name: "logging",
+        about: "loggers: TextLogger, JSONLogger, BinaryLogger",
+        init: logging::init,
     },
     Global {
         name: "os",

@@ -21,6 +21,8 @@ pub(crate) trait Host {
     fn restart(&self);
     /// Calls `fire` once with the changed paths when a file, or one in a directory (trailing `/`), changes in place.
     fn watch(&self, path: &str, fire: Box<dyn FnOnce(Vec<String>)>);
+    /// Keeps a line of a logger of the scripts, with its newline, for whoever runs the engine.
+    fn log(&self, name: &str, line: &[u8]);
     /// Calls `done` with the metrics of all threads, summed; outside of a turn.
     fn gather(&self, done: Box<dyn FnOnce(Vec<Metric>)>);
     /// Facts about this process and thread.

@@ -4,6 +4,7 @@
 //! top, so each event runs all the way down before the next one starts (realm.rs). A filter is taken out of its slot
 //! while it runs; a script that it calls can only queue work, never re-enter.
 
+mod background;
 mod cx;
 mod filter;
 mod given;
@@ -18,6 +19,7 @@ mod task;
 mod template;
 mod waiting;
 
+pub(crate) use background::{Background, Leave};
 pub(crate) use cx::{Cx, EventArg};
 pub(crate) use filter::{Build, Filter, Make, Out, Spec, Subs, Wake};
 pub(crate) use given::Given;

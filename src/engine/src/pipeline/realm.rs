@@ -2,7 +2,7 @@
 //! "One turn of the loop". After a reload the old realm lives on until its last pipeline has ended, then is freed whole.
 
 use super::instance::State;
-use super::{Args, Cx, Instance, Layout, Modules, OnStart, Out, Output, Port, Tap, Task, Wake, spawn};
+use super::{Args, Background, Cx, Instance, Layout, Modules, OnStart, Out, Output, Port, Tap, Task, Wake, spawn};
 use crate::error::{Error, ScriptError};
 use crate::event::{Event, Reason};
 use crate::js::{self, Host, Scope};
@@ -39,6 +39,8 @@ pub(crate) struct Realm {
     pub scope: Scope,
     /// This worker's counters.
     pub counters: Arc<Counters>,
+    /// Pipelines that alone keep nothing alive.
+    pub background: Background,
     /// How long scripts have run.
     pub clock: Rc<Clock>,
     /// True for codebases of dialect E1 (a task without `onStart`, a multi-way `link`), which a few functions honour.
@@ -123,6 +125,7 @@ impl Realm {
         let realm = Rc::new(Realm {
             scope,
             counters,
+            background: Background::default(),
             clock,
             legacy: Cell::new(false),
             modules: RefCell::new(None),

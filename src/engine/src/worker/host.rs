@@ -1,6 +1,6 @@
 //! What the scripts of one version may ask of their worker.
 
-use super::{Collector, Notice, Options};
+use super::{Collector, LogSink, Notice, Options};
 use crate::codebase::{Codebase, normalize};
 use crate::js::{self, Callback, Facts, Host};
 use crate::pipeline::{Task, spawn};
@@ -120,6 +120,12 @@ impl Host for WorkerHost {
         self.watches
             .borrow_mut()
             .push((format!("{}{folder}", normalize(path)), fire));
+    }
+
+    fn log(&self, name: &str, line: &[u8]) {
+        if let Some(LogSink(keep)) = &self.options.log_sink {
+            keep(name, line);
+        }
     }
 
     fn gather(&self, done: Box<dyn FnOnce(Vec<Metric>)>) {

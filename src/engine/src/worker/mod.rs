@@ -45,6 +45,21 @@ pub struct Options {
     pub source: String,
     /// Start of the process, milliseconds since 1970 (`pipy.since`).
     pub since_ms: f64,
+    /// Takes what loggers of scripts log.
+    pub log_sink: Option<LogSink>,
+}
+
+/// Called on worker threads with the name of a logger and a line of it, which ends in a newline. Must not block.
+#[derive(Clone)]
+pub struct LogSink(pub Arc<KeepLine>);
+
+/// See [`LogSink`].
+pub type KeepLine = dyn Fn(&str, &[u8]) + Send + Sync;
+
+impl std::fmt::Debug for LogSink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LogSink")
+    }
 }
 
 impl Default for Options {
@@ -60,6 +75,7 @@ impl Default for Options {
             uuid: String::new(),
             source: String::new(),
             since_ms: 0.0,
+            log_sink: None,
         }
     }
 }

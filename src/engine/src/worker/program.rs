@@ -215,9 +215,18 @@ impl Slot {
         spawn(async move {
             loop {
                 tokio::time::sleep(IDLE_CHECK).await;
-                let waiting = realm.upgrade().is_none_or(|realm| realm.is_waiting());
-                if counters.pipelines.get() == 0 && !waiting && host.watches.borrow().is_empty() {
+                let Some(realm) = realm.upgrade() else { continue };
+                let is_idle = counters.pipelines.get() <= realm.background.open();
+                if is_idle && !realm.is_waiting() && host.watches.borrow().is_empty() {
                     break;
+                }
+            }
+            if let Some(realm) = realm.upgrade().filter(|realm| realm.background.is_used()) {
+                realm.background.leave(false);
+                drop(realm);
+                tokio::time::sleep(IDLE_CHECK).await;
+                while counters.pipelines.get() > 0 {
+                    tokio::time::sleep(IDLE_CHECK).await;
                 }
             }
             // The owner has gone when nobody receives: the process ends anyway.
@@ -231,6 +240,7 @@ impl Slot {
         let realm = running.program.realm.clone();
         self.note(realm.with(|ctx| globals::collect_metrics(ctx, &realm, false)));
         realm.supersede();
+        realm.background.leave(false);
         self.superseded.retain(|realm| realm.strong_count() > 0);
         self.superseded.push(Rc::downgrade(&realm));
         drop(running.timers);
@@ -267,10 +277,9 @@ impl Slot {
             send(reply);
             return;
         };
-        for realm in self.superseded.iter().filter_map(Weak::upgrade) {
-            realm.drain();
-        }
-        running.program.realm.drain();
+        let mut realms: Vec<Rc<Realm>> = self.superseded.iter().filter_map(Weak::upgrade).collect();
+        realms.push(running.program.realm.clone());
+        realms.iter().for_each(|realm| realm.drain());
         running.timers.clear();
         running
             .tasks
@@ -279,6 +288,9 @@ impl Slot {
             .for_each(|(_, runner)| runner.stop());
         running.exits.iter().for_each(|runner| runner.start(false));
         let waiting = exit_callbacks(&running.program);
+        // After the exit pipelines have begun: what they log goes with the rest.
+        realms.iter().for_each(|realm| realm.background.leave(false));
+        let logs = realms.iter().any(|realm| realm.background.is_used());
         let exits = running.exits.clone();
         let counters = self.counters.clone();
         self.draining = Some(spawn(async move {
@@ -288,6 +300,10 @@ impl Slot {
             for settled in waiting {
                 // An error means that the scripts have gone: nothing to wait for.
                 settled.await.ok();
+            }
+            if logs {
+                // What loggers have is sent by tasks of their own.
+                tokio::time::sleep(IDLE_CHECK).await;
             }
             while counters.pipelines.get() > 0 {
                 tokio::time::sleep(IDLE_CHECK).await;
@@ -354,6 +370,10 @@ impl Slot {
         self.draining = None;
         self.listeners.clear();
         self.retire();
+        for realm in self.superseded.iter().filter_map(Weak::upgrade) {
+            realm.background.leave(true);
+            realm.turn(None, |_, _| {});
+        }
     }
 }
 

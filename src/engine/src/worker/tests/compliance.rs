@@ -199,6 +199,7 @@ impl Host for FilesOnly {
     fn on_exit(&self, _callback: Callback) {}
     fn restart(&self) {}
     fn watch(&self, _path: &str, _fire: Box<dyn FnOnce(Vec<String>)>) {}
+    fn log(&self, _name: &str, _line: &[u8]) {}
     fn gather(&self, _: Box<dyn FnOnce(Vec<crate::series::Metric>)>) {}
     fn facts(&self) -> Facts {
         Facts::default()

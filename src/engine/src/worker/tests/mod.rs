@@ -9,6 +9,7 @@ mod http_proxy;
 mod http_server;
 mod idioms;
 mod linking;
+mod logging;
 mod messages;
 mod metrics;
 mod modules;

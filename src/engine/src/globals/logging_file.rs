@@ -1,0 +1,240 @@
+//! `toFile(path, options?)` of loggers: lines at the end of a file, which several threads may share, with rotation.
+//! Written on the worker's thread: a line goes to the page cache. Source: pipyjs/globals.md section 9, filters.md section 9
+//! (`tee`: `maxFileSize`, `maxFileCount`, `rotateInterval`; rotation renames to `<timestamp>-<name>`).
+//!
+//! DEVIATES: `append` is true by default, so that a reload does not empty the log that goes on.
+
+use crate::js::{self, Options};
+use crate::limits;
+use rquickjs::{Ctx, Value};
+use std::cell::RefCell;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// When a file is put aside for a new one.
+#[derive(Clone, Debug)]
+pub(super) struct Rotation {
+    truncate: bool,
+    max_bytes: Option<u64>,
+    max_files: usize,
+    interval: Option<Duration>,
+}
+
+impl Rotation {
+    /// Reads the options.
+    ///
+    /// # Errors  Throws for values of a wrong type.
+    pub(super) fn parse<'js>(ctx: &Ctx<'js>, options: Option<Value<'js>>) -> js::Result<Self> {
+        let options = Options::new(ctx, &options.unwrap_or_else(|| Value::new_undefined(ctx.clone())))?;
+        // One open file for all is what appending gives anyway.
+        options.boolean("shared")?;
+        let seconds = options.seconds("rotateInterval")?.filter(|seconds| *seconds > 0.0);
+        Ok(Rotation {
+            truncate: !options.boolean("append")?.unwrap_or(true),
+            max_bytes: options
+                .size("maxFileSize")?
+                .filter(|size| *size > 0)
+                .map(|size| size as u64),
+            max_files: options
+                .number("maxFileCount")?
+                .map_or(0, |count| count.max(0.0) as usize),
+            interval: seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        })
+    }
+}
+
+/// See the module.
+pub(super) struct LogFile {
+    path: PathBuf,
+    rotation: Rotation,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    file: Option<File>,
+    opened: Option<Instant>,
+    tried: Option<Instant>,
+    was_opened: bool,
+}
+
+impl LogFile {
+    /// Opened with the first line.
+    pub(super) fn new(path: impl Into<PathBuf>, rotation: Rotation) -> Self {
+        LogFile {
+            path: path.into(),
+            rotation,
+            state: RefCell::default(),
+        }
+    }
+
+    /// Writes a line; one that cannot be written is lost.
+    pub(super) fn write(&self, line: &[u8]) {
+        let mut state = self.state.borrow_mut();
+        if let Err(error) = self.try_write(&mut state, line) {
+            state.file = None;
+            tracing::warn!(target: "files", "cannot write the log {}: {error}", self.path.display());
+        }
+    }
+
+    fn try_write(&self, state: &mut State, line: &[u8]) -> io::Result<()> {
+        if state.file.is_some() && self.is_full(state, line.len() as u64)? {
+            state.file = None;
+        }
+        if state.file.is_none() {
+            // A file that cannot be opened is not tried for each line.
+            if state
+                .tried
+                .is_some_and(|tried| tried.elapsed() < limits::LOG_FILE_RETRY)
+            {
+                return Ok(());
+            }
+            state.tried = Some(Instant::now());
+            let truncate = self.rotation.truncate && !state.was_opened;
+            let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+            if truncate {
+                file.set_len(0)?;
+            }
+            *state = State {
+                file: Some(file),
+                opened: Some(Instant::now()),
+                tried: None,
+                was_opened: true,
+            };
+        }
+        match &mut state.file {
+            Some(file) => file.write_all(line),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the file aside when it is time. True when another one is to be opened.
+    fn is_full(&self, state: &State, more: u64) -> io::Result<bool> {
+        let rotation = &self.rotation;
+        if rotation.max_bytes.is_none() && rotation.interval.is_none() {
+            return Ok(false);
+        }
+        let Some(file) = &state.file else { return Ok(true) };
+        let ours = file.metadata()?;
+        // Another thread has put it aside.
+        match fs::metadata(&self.path) {
+            Ok(now) if (now.dev(), now.ino()) == (ours.dev(), ours.ino()) => {}
+            _ => return Ok(true),
+        }
+        let is_long = rotation
+            .max_bytes
+            .is_some_and(|max| ours.len() > 0 && ours.len() + more > max);
+        let is_old = rotation
+            .interval
+            .zip(state.opened)
+            .is_some_and(|(interval, opened)| opened.elapsed() >= interval);
+        if !is_long && !is_old {
+            return Ok(false);
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let folder = match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        // Unique also when several go aside within a millisecond, in order.
+        let mut stamp = now.as_millis();
+        let aside = loop {
+            let aside = folder.join(format!("{stamp:013}-{name}"));
+            if !aside.exists() {
+                break aside;
+            }
+            stamp += 1;
+        };
+        fs::rename(&self.path, aside)?;
+        self.remove_oldest(folder, &name)?;
+        Ok(true)
+    }
+
+    fn remove_oldest(&self, folder: &Path, name: &str) -> io::Result<()> {
+        if self.rotation.max_files == 0 {
+            return Ok(());
+        }
+        let mut aside = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?.file_name().to_string_lossy().into_owned();
+            let stamp = entry.strip_suffix(name).and_then(|stamp| stamp.strip_suffix('-'));
+            if stamp.is_some_and(|stamp| !stamp.is_empty() && stamp.bytes().all(|byte| byte.is_ascii_digit())) {
+                aside.push(entry);
+            }
+        }
+        aside.sort();
+        // The one that is written is one of them.
+        let surplus = (aside.len() + 1).saturating_sub(self.rotation.max_files);
+        for old in aside.into_iter().take(surplus) {
+            fs::remove_file(folder.join(old))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(folder: &Path) -> Vec<String> {
+        let mut names: Vec<PathBuf> = fs::read_dir(folder)
+            .expect("the folder is there")
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
+        names.sort();
+        names
+            .iter()
+            .map(|path| fs::read_to_string(path).expect("text").replace('\n', ";"))
+            .collect()
+    }
+
+    #[test]
+    fn files_are_put_aside_by_size_and_the_oldest_go() {
+        let folder = std::env::temp_dir().join(format!("log-{}", fastrand::u64(..)));
+        fs::create_dir(&folder).expect("a new folder");
+        let rotation = Rotation {
+            truncate: false,
+            max_bytes: Some(10),
+            max_files: 2,
+            interval: None,
+        };
+        let path = folder.join("z.log");
+        // Two threads of a process.
+        let (one, two) = (LogFile::new(&path, rotation.clone()), LogFile::new(&path, rotation));
+        for (file, line, expected) in [
+            (&one, "1111", vec!["1111;"]),
+            (&two, "2222", vec!["1111;2222;"]),
+            (&one, "3333", vec!["1111;2222;", "3333;"]),
+            (&two, "4444", vec!["1111;2222;", "3333;4444;"]),
+            (
+                &one,
+                "a line that is longer",
+                vec!["3333;4444;", "a line that is longer;"],
+            ),
+        ] {
+            file.write(format!("{line}\n").as_bytes());
+            assert_eq!(lines(&folder), expected, "{line}");
+        }
+        fs::remove_dir_all(&folder).expect("it was there");
+    }
+
+    #[test]
+    fn appends_unless_told_otherwise() {
+        let path = std::env::temp_dir().join(format!("log-{}", fastrand::u64(..)));
+        for (truncate, expected) in [(false, "x\n"), (false, "x\nx\n"), (true, "x\n")] {
+            let rotation = Rotation {
+                truncate,
+                max_bytes: None,
+                max_files: 0,
+                interval: None,
+            };
+            LogFile::new(&path, rotation).write(b"x\n");
+            assert_eq!(fs::read_to_string(&path).expect("text"), expected);
+        }
+        fs::remove_file(&path).expect("it was there");
+    }
+}
