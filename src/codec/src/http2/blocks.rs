@@ -7,7 +7,7 @@ use super::flood::Noise;
 use super::frame::{self, FrameHeader, flag};
 use super::stream::Ended;
 use super::{Connection, ErrorCode, Event, Role, StreamId};
-use crate::http1::{Method, ResponseHead};
+use crate::http1::{Method, RequestHead, ResponseHead};
 
 /// A header block that is not complete.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,41 @@ pub(super) struct Block {
     /// Its priority says that it depends on itself.
     pub(super) depends_on_itself: bool,
     pub(super) continuations: u32,
+}
+
+/// The request that came last: peers that repeat one send the same few octets again and again, and comparing those is cheaper than
+/// decoding them.
+#[derive(Debug, Default)]
+pub(super) struct Repeat {
+    block: Vec<u8>,
+    /// State of the table that this holds for.
+    changes: u32,
+    /// Once the block came twice.
+    request: Option<(RequestHead, Option<u64>)>,
+}
+
+/// Longer blocks are not kept.
+const REPEAT_BYTES: usize = 256;
+
+impl Repeat {
+    /// Whether the block would be decoded to the request that is kept.
+    fn is_ready(&self, block: &[u8], changes: u32) -> bool {
+        self.request.is_some() && self.changes == changes && self.block == block
+    }
+
+    /// Notes what a block, which has not changed the table, was decoded to.
+    fn note(&mut self, block: &[u8], changes: u32, request: &(RequestHead, Option<u64>)) {
+        if block.len() > REPEAT_BYTES {
+            return;
+        }
+        if self.changes == changes && self.block == block {
+            self.request = Some(request.clone());
+            return;
+        }
+        self.changes = changes;
+        self.block.clear();
+        self.block.extend_from_slice(block);
+    }
 }
 
 impl Connection {
@@ -94,6 +129,12 @@ impl Connection {
 
     /// A whole header block.
     fn block_done(&mut self, block: Block, bytes: &[u8]) -> Result<Option<Event>, Fault> {
+        let is_new = self.role == Role::Server && self.is_idle_stream(block.stream) && !block.depends_on_itself;
+        let changes = self.decoder.changes();
+        if is_new && self.repeat.is_ready(bytes, changes) {
+            return self.request(block, bytes, changes);
+        }
+        self.repeat.request = None;
         self.fields.start();
         if self.decoder.decode(bytes, &mut self.fields).is_none() {
             return Err(connection(
@@ -116,8 +157,7 @@ impl Connection {
         }
         if self.is_idle_stream(id) {
             return match self.role {
-                Role::Server if !id.is_multiple_of(2) => self.request(block),
-                Role::Server => Err(protocol("client opened a stream with an even number")),
+                Role::Server => self.request(block, bytes, changes),
                 Role::Client => Err(protocol("server opened a stream")),
             };
         }
@@ -132,19 +172,30 @@ impl Connection {
         }
     }
 
-    fn request(&mut self, block: Block) -> Result<Option<Event>, Fault> {
+    /// A new stream. `changes`: the table's state before the block was decoded.
+    fn request(&mut self, block: Block, bytes: &[u8], changes: u32) -> Result<Option<Event>, Fault> {
         let id = block.stream;
+        if id.is_multiple_of(2) {
+            return Err(protocol("client opened a stream with an even number"));
+        }
         self.last_peer = id;
         let is_refused = matches!(self.leaving, Leaving::After(_))
             || self.streams.len() >= self.config.max_concurrent_streams as usize;
         if is_refused {
             return Err(Fault::Stream(id, ErrorCode::REFUSED_STREAM));
         }
-        if self.fields.seen.too_large {
-            return self.answer_too_large(block).map(|()| None);
-        }
-        let Ok((head, content_length)) = self.fields.take_request() else {
-            return Err(Fault::Stream(id, ErrorCode::PROTOCOL_ERROR));
+        let (head, content_length) = match &self.repeat.request {
+            Some(known) => known.clone(),
+            None if self.fields.seen.too_large => return self.answer_too_large(block).map(|()| None),
+            None => match self.fields.take_request() {
+                Ok(request) => {
+                    if changes == self.decoder.changes() {
+                        self.repeat.note(bytes, changes, &request);
+                    }
+                    request
+                }
+                Err(_) => return Err(Fault::Stream(id, ErrorCode::PROTOCOL_ERROR)),
+            },
         };
         if block.end && content_length.is_some_and(|length| length > 0) {
             return Err(Fault::Stream(id, ErrorCode::PROTOCOL_ERROR));

@@ -1,7 +1,7 @@
 //! One connection: its state, and what its user asks of it that is neither receiving (`receive`) nor sending (`send`).
 //!
 //! Source: RFC 9113 3, 5.4, 6.5, 6.7, 6.8, 6.9.
-use super::blocks::Block;
+use super::blocks::{Block, Repeat};
 use super::config::{DEFAULT_WINDOW, MAX_FRAME_BYTES};
 use super::error::{Fault, connection, protocol};
 use super::field::Fields;
@@ -60,6 +60,7 @@ pub struct Connection {
     /// The header block that CONTINUATION goes on with, and its bytes. Bound: `max_header_block_bytes`.
     pub(super) block_of: Option<Block>,
     pub(super) block: BytesMut,
+    pub(super) repeat: Repeat,
     /// Events that one frame brought beside its first one. Bound: two for each stream.
     pub(super) pending: VecDeque<Event>,
     pub(super) failed: Option<ConnectionError>,
@@ -115,6 +116,7 @@ impl Connection {
             partial: BytesMut::new(),
             block_of: None,
             block: BytesMut::new(),
+            repeat: Repeat::default(),
             pending: VecDeque::new(),
             failed: None,
             recv_window: i64::from(config.connection_window),

@@ -4,6 +4,7 @@
 //! would write them, and a list of places. Not for: what a whole head must have (`head`).
 //! Source: RFC 9113 8.2, 8.3, 10.5.1; RFC 9110 5.
 use super::Config;
+use super::hpack::Line;
 use crate::http1::framing::parse_length;
 use crate::http1::grammar::{is_host, is_target, is_token, is_token_byte, is_value};
 use crate::http1::headers::Field;
@@ -189,33 +190,19 @@ impl Fields {
         true
     }
 
-    /// Adds a header that stands elsewhere.
-    pub(super) fn put(&mut self, name: &[u8], value: &[u8], kind: Kind) {
-        if !self.count(name.len() + value.len() + 32) {
-            return;
+    /// Adds a header from a table.
+    pub(super) fn put(&mut self, line: Line<'_>) {
+        if self.count(line.size) {
+            let start = self.buf.len();
+            self.buf.extend_from_slice(line.bytes);
+            self.add(line.kind, start, line.name_len);
         }
-        let start = self.buf.len();
-        self.buf
-            .extend_from_slice(if kind == Kind::Authority { b"host" } else { name });
-        let name_end = self.buf.len();
-        self.buf.extend_from_slice(b": ");
-        let value_start = self.buf.len();
-        self.buf.extend_from_slice(value);
-        self.add(kind, start, name_end, value_start);
     }
 
-    /// Adds a header that has just been written to the end of the buffer. `name_len`: of its name as it was sent.
-    pub(super) fn add_written(
-        &mut self,
-        kind: Kind,
-        start: usize,
-        name_end: usize,
-        value_start: usize,
-        name_len: usize,
-    ) {
-        let value_len = self.buf.len() - value_start;
-        if self.count(name_len + value_len + 32) {
-            self.add(kind, start, name_end, value_start);
+    /// Adds the line that has just been written to the end of the buffer, from `start`.
+    pub(super) fn add_written(&mut self, start: usize, name_len: usize, size: usize, kind: Kind) {
+        if self.count(size) {
+            self.add(kind, start, name_len);
         }
     }
 
@@ -268,33 +255,37 @@ impl Fields {
         self.seen.status = Some(status);
     }
 
-    /// Adds the header at the end of the buffer: the name from `start`, the value from `value_start` to the end.
-    fn add(&mut self, kind: Kind, start: usize, name_end: usize, value_start: usize) {
-        let value_end = self.buf.len();
+    /// Adds the line at the end of the buffer, from `start`.
+    fn add(&mut self, kind: Kind, start: usize, name_len: usize) {
+        let value_at = start + name_len + 2;
         // The bounds of Config keep every place far below 4 GiB.
         let value = Place {
-            at: value_start as u32,
-            len: (value_end - value_start) as u32,
+            at: value_at as u32,
+            len: (self.buf.len() - 2).saturating_sub(value_at) as u32,
         };
         match kind {
             Kind::Plain => {}
             Kind::Method => {
-                let method = Method::new(self.buf.get(value_start..).unwrap_or_default());
+                let method = Method::new(self.text(value));
                 self.buf.truncate(start);
                 return self.method(method);
             }
             Kind::Scheme => {
-                let scheme = Scheme::new(self.buf.get(value_start..).unwrap_or_default());
+                let scheme = Scheme::new(self.text(value));
                 self.buf.truncate(start);
                 return self.scheme(scheme);
             }
             Kind::Status => {
-                let status = status(self.buf.get(value_start..).unwrap_or_default());
+                let status = status(self.text(value));
                 self.buf.truncate(start);
                 return self.status(status.unwrap_or(0));
             }
             Kind::Path => return self.path(Path::At(value)),
-            Kind::Authority => return self.authority(start, name_end, value),
+            Kind::Authority => {
+                self.pseudo(self.seen.authority.is_some());
+                self.seen.authority = Some(value);
+                return self.line(start, name_len, value);
+            }
             Kind::Host => {
                 if self.seen.has_host {
                     self.fault("repeated host");
@@ -311,7 +302,7 @@ impl Fields {
                 }
             }
             Kind::ContentLength => {
-                let length = parse_length(self.buf.get(value_start..).unwrap_or_default());
+                let length = parse_length(self.text(value));
                 if self.seen.content_length.is_some() {
                     self.fault("repeated content-length");
                 }
@@ -322,32 +313,13 @@ impl Fields {
             Kind::ConnectionSpecific => self.fault("header about the connection"),
         }
         self.seen.has_plain = true;
-        self.line(start, name_end, value);
+        self.line(start, name_len, value);
     }
 
-    /// `:authority` is kept as a line `host`.
-    fn authority(&mut self, start: usize, name_end: usize, value: Place) {
-        self.pseudo(self.seen.authority.is_some());
-        let (mut name_end, mut start, mut value) = (name_end, start, value);
-        if name_end - start != 4 {
-            // Sent with its name in letters, which nobody does: write it again.
-            let text = self.text(value).to_vec();
-            start = self.buf.len();
-            self.buf.extend_from_slice(b"host");
-            name_end = self.buf.len();
-            self.buf.extend_from_slice(b": ");
-            value.at = self.buf.len() as u32;
-            self.buf.extend_from_slice(&text);
-        }
-        self.seen.authority = Some(value);
-        self.line(start, name_end, value);
-    }
-
-    fn line(&mut self, start: usize, name_end: usize, value: Place) {
-        self.buf.extend_from_slice(b"\r\n");
+    fn line(&mut self, start: usize, name_len: usize, value: Place) {
         self.list.push(Field {
             name_at: start as u32,
-            name_len: (name_end - start) as u32,
+            name_len: name_len as u32,
             value_at: value.at,
             value_len: value.len,
         });

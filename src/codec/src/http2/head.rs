@@ -190,8 +190,16 @@ pub(super) fn encode_trailers(headers: &Headers, encoder: &mut Encoder, out: &mu
 }
 
 fn encode_headers(headers: &Headers, version: Version, is_request: bool, encoder: &mut Encoder, out: &mut BytesMut) {
+    let is_http2 = version == Version::Http2;
+    let form = u8::from(is_request) << 1 | u8::from(is_http2);
+    encoder.put_list(headers, form, out, |encoder, out| {
+        encode_lines(headers, is_http2, is_request, encoder, out);
+    });
+}
+
+fn encode_lines(headers: &Headers, is_http2: bool, is_request: bool, encoder: &mut Encoder, out: &mut BytesMut) {
     // What `connection` names is about the HTTP/1 connection that the head came over (RFC 9110 7.6.1).
-    let has_connection = version != Version::Http2 && headers.contains("connection");
+    let has_connection = !is_http2 && headers.contains("connection");
     for (name, value) in headers.iter() {
         let is_dropped = match name.len() {
             2 if name.eq_ignore_ascii_case(b"te") => {

@@ -64,6 +64,8 @@ pub(super) struct Streams {
     slots: Vec<Stream>,
     free: Vec<u32>,
     index: HashMap<u32, u32, BuildHasherDefault<IdHasher>>,
+    /// The stream that was looked for last, which often is the next one too, and its slot.
+    last: (u32, u32),
     /// A ring, the latest at `latest - 1`.
     ended: Vec<(u32, Ended)>,
     latest: usize,
@@ -74,12 +76,21 @@ impl Streams {
         self.index.len()
     }
 
+    fn slot(&self, id: u32) -> Option<u32> {
+        if self.last.0 == id && id != 0 {
+            return Some(self.last.1);
+        }
+        self.index.get(&id).copied()
+    }
+
     pub(super) fn get(&self, id: u32) -> Option<&Stream> {
-        self.slots.get(*self.index.get(&id)? as usize)
+        self.slots.get(self.slot(id)? as usize)
     }
 
     pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut Stream> {
-        self.slots.get_mut(*self.index.get(&id)? as usize)
+        let slot = self.slot(id)?;
+        self.last = (id, slot);
+        self.slots.get_mut(slot as usize)
     }
 
     /// Adds a stream, open both ways.
@@ -89,6 +100,7 @@ impl Streams {
             self.slots.len() as u32 - 1
         });
         self.index.insert(id, slot);
+        self.last = (id, slot);
         let stream = &mut self.slots[slot as usize];
         let queue = std::mem::take(&mut stream.queue);
         *stream = Stream {
@@ -107,6 +119,7 @@ impl Streams {
     pub(super) fn close(&mut self, id: u32, how: Ended) -> Option<&mut Stream> {
         self.remember(id, how);
         let slot = self.index.remove(&id)?;
+        self.last = (0, 0);
         self.free.push(slot);
         let stream = self.slots.get_mut(slot as usize)?;
         stream.queue.clear();

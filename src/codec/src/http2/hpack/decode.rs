@@ -2,24 +2,16 @@
 //!
 //! For: writing names and values straight to where they stay (`Fields`), and keeping the table in step whatever becomes of the list.
 //! Source: RFC 7541 3, 4.2, 6.
-use super::table::{DYNAMIC, STATIC, Table};
+use super::table::{DYNAMIC, ENTRY_BYTES, Line, STATIC, Table};
 use super::{huffman, integer};
 use crate::http2::config::HEADER_TABLE_BYTES;
-use crate::http2::field::{Fields, classify};
+use crate::http2::field::{Fields, Kind, classify};
 use bytes::BytesMut;
 
 /// One direction's state.
 #[derive(Debug)]
 pub(in crate::http2) struct Decoder {
     table: Table,
-}
-
-/// Where a literal's name comes from.
-enum Name {
-    Static(&'static [u8]),
-    /// Age in the dynamic table.
-    Dynamic(usize),
-    New,
 }
 
 impl Decoder {
@@ -64,52 +56,88 @@ impl Decoder {
         Some(())
     }
 
+    /// A number that is another one after each change of the table.
+    pub(in crate::http2) fn changes(&self) -> u32 {
+        self.table.changes()
+    }
+
     fn indexed(&self, index: usize, fields: &mut Fields) -> Option<()> {
         if let Some(age) = index.checked_sub(DYNAMIC) {
-            let (name, value, kind) = self.table.get(age)?;
-            fields.put(name, value, kind);
+            fields.put(self.table.get(age)?);
         } else if !fields.put_static_pseudo(index) {
             let &(name, value) = STATIC.get(index.checked_sub(1)?)?;
-            fields.put(name, value, classify(name, value));
+            let buf = fields.buf();
+            let start = buf.len();
+            for part in [name, b": ", value, b"\r\n"] {
+                buf.extend_from_slice(part);
+            }
+            fields.add_written(
+                start,
+                name.len(),
+                name.len() + value.len() + ENTRY_BYTES,
+                classify(name, value),
+            );
         }
         Some(())
     }
 
     fn literal(&mut self, index: usize, keep: bool, rest: &mut &[u8], fields: &mut Fields) -> Option<()> {
-        let source = match index.checked_sub(DYNAMIC) {
-            Some(age) => Name::Dynamic(age),
-            None if index == 0 => Name::New,
-            None => Name::Static(STATIC.get(index - 1)?.0),
-        };
         let buf = fields.buf();
         let start = buf.len();
-        match source {
-            Name::Static(b":authority") => buf.extend_from_slice(b"host"),
-            Name::Static(name) => buf.extend_from_slice(name),
-            Name::Dynamic(age) => buf.extend_from_slice(self.table.get(age)?.0),
-            Name::New => string(rest, buf)?,
+        match index.checked_sub(DYNAMIC) {
+            Some(age) => {
+                let line = self.table.get(age)?;
+                buf.extend_from_slice(if line.kind == Kind::Authority {
+                    AUTHORITY
+                } else {
+                    line.name()
+                });
+            }
+            None if index == 0 => string(rest, buf)?,
+            None => buf.extend_from_slice(STATIC.get(index - 1)?.0),
+        }
+        let is_authority = buf.get(start..)? == AUTHORITY;
+        let sent_name_len = buf.len() - start;
+        if is_authority {
+            buf.truncate(start);
+            buf.extend_from_slice(b"host");
         }
         let name_end = buf.len();
         buf.extend_from_slice(b": ");
         let value_start = buf.len();
         string(rest, buf)?;
         let value = buf.get(value_start..)?;
-        let name = match source {
-            Name::Static(name) => name,
-            _ => buf.get(start..name_end)?,
+        let kind = match is_authority {
+            true => classify(AUTHORITY, value),
+            false => classify(buf.get(start..name_end)?, value),
         };
-        let kind = classify(name, value);
-        if keep {
-            match source {
-                Name::Dynamic(age) => self.table.insert_named_as(age, value, kind),
-                _ => self.table.insert(name, value, kind),
-            }
+        let size = sent_name_len + value.len() + ENTRY_BYTES;
+        buf.extend_from_slice(b"\r\n");
+        if is_authority && kind != Kind::Authority {
+            // It stays what it is for whoever names a header by it; the head is malformed anyway.
+            let value = buf.split_off(name_end);
+            buf.truncate(start);
+            buf.extend_from_slice(AUTHORITY);
+            buf.unsplit(value);
         }
-        let name_len = name.len();
-        fields.add_written(kind, start, name_end, value_start, name_len);
+        let name_len = match kind {
+            Kind::Authority => b"host".len(),
+            _ => sent_name_len,
+        };
+        if keep {
+            self.table.insert(Line {
+                bytes: buf.get(start..)?,
+                name_len,
+                size,
+                kind,
+            });
+        }
+        fields.add_written(start, name_len, size, kind);
         Some(())
     }
 }
+
+const AUTHORITY: &[u8] = b":authority";
 
 /// Appends the string at the start of `rest` to `out`.
 fn string(rest: &mut &[u8], out: &mut BytesMut) -> Option<()> {

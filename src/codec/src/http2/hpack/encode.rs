@@ -2,8 +2,9 @@
 //!
 //! A header that is seen a second time goes into the table, so heads that repeat cost a byte for each header, and values that are
 //! different each time (`x-request-id`, lengths of files) do not wash the table out. Source: RFC 7541 2, 4.2, 6, 7.1.
-use super::table::{DYNAMIC, Table, static_name};
+use super::table::{DYNAMIC, ENTRY_BYTES, Line, Table, static_name};
 use super::{huffman, integer};
+use crate::http1::Headers;
 use crate::http2::config::HEADER_TABLE_BYTES;
 use crate::http2::field::Kind;
 use bytes::BytesMut;
@@ -42,7 +43,27 @@ pub(in crate::http2) struct Encoder {
     seen: Vec<u32>,
     /// Sizes to be announced at the start of the next block: the smallest one since the last block, and the one that holds.
     resize: Option<(usize, usize)>,
+    /// A line, while it is inserted.
+    scratch: Vec<u8>,
+    /// In this list, nothing was sent that would be sent in another way the next time.
+    is_settled: bool,
+    memo: Memo,
 }
+
+/// A list of headers that was sent lately, and what it became: heads repeat, and comparing is cheaper than encoding.
+#[derive(Debug, Default)]
+struct Memo {
+    /// State of the table that this holds for.
+    changes: u32,
+    form: u8,
+    headers: Headers,
+    bytes: Vec<u8>,
+    /// Of the list that was encoded last. One that comes twice in a row is kept.
+    fingerprint: u64,
+}
+
+/// Larger results are not kept.
+const MEMO_BYTES: usize = 256;
 
 impl Encoder {
     pub(in crate::http2) fn new() -> Self {
@@ -51,6 +72,38 @@ impl Encoder {
             slots: Vec::new(),
             seen: Vec::new(),
             resize: None,
+            scratch: Vec::new(),
+            is_settled: true,
+            memo: Memo::default(),
+        }
+    }
+
+    /// Appends what `encode` makes of `headers`, or what it made of the same list the last time. `form`: in which of several ways it does.
+    pub(in crate::http2) fn put_list(
+        &mut self,
+        headers: &Headers,
+        form: u8,
+        out: &mut BytesMut,
+        encode: impl FnOnce(&mut Self, &mut BytesMut),
+    ) {
+        let is_known = self.memo.changes == self.table.changes() && self.memo.form == form;
+        if is_known && self.memo.headers.is_same(headers) {
+            out.extend_from_slice(&self.memo.bytes);
+            return;
+        }
+        let start = out.len();
+        self.is_settled = true;
+        encode(self, out);
+        let bytes = out.get(start..).unwrap_or_default();
+        if self.is_settled && bytes.len() <= MEMO_BYTES {
+            let fingerprint = headers.fingerprint();
+            if std::mem::replace(&mut self.memo.fingerprint, fingerprint) == fingerprint {
+                self.memo.changes = self.table.changes();
+                self.memo.form = form;
+                self.memo.headers = headers.detached();
+                self.memo.bytes.clear();
+                self.memo.bytes.extend_from_slice(bytes);
+            }
         }
     }
 
@@ -81,37 +134,42 @@ impl Encoder {
 
     /// Appends a pseudo header whose name has that static index.
     pub(in crate::http2) fn put_pseudo(&mut self, index: usize, name: &[u8], value: &[u8], out: &mut BytesMut) {
-        self.put_named(index, name, value, out);
+        let hash = hash(name, value);
+        match self.find(hash, name, value) {
+            Some(age) => integer::put(out, 0x80, 7, DYNAMIC + age),
+            None => self.put_new(hash, index, name, value, out),
+        }
     }
 
     /// Appends a header; its name may be in any case.
     pub(in crate::http2) fn put(&mut self, name: &[u8], value: &[u8], out: &mut BytesMut) {
+        let hash = hash(name, value);
+        if let Some(age) = self.find(hash, name, value) {
+            return integer::put(out, 0x80, 7, DYNAMIC + age);
+        }
         if !name.iter().any(u8::is_ascii_uppercase) {
-            return self.put_named(static_name(name), name, value, out);
+            return self.put_new(hash, static_name(name), name, value, out);
         }
         let mut short = [0; 64];
         match short.get_mut(..name.len()) {
             Some(lower) => {
                 lower.copy_from_slice(name);
                 lower.make_ascii_lowercase();
-                self.put_named(static_name(lower), lower, value, out);
+                self.put_new(hash, static_name(lower), lower, value, out);
             }
-            None => self.put_named(0, &name.to_ascii_lowercase(), value, out),
+            None => self.put_new(hash, 0, &name.to_ascii_lowercase(), value, out),
         }
     }
 
-    fn put_named(&mut self, name_index: usize, name: &[u8], value: &[u8], out: &mut BytesMut) {
-        if is_secret(name, value) {
-            return self.literal(name_index, name, value, Keep::Never, out);
-        }
-        let hash = hash(name, value);
-        if let Some(age) = self.find(hash, name, value) {
-            return integer::put(out, 0x80, 7, DYNAMIC + age);
-        }
-        let keep = if name.len() + value.len() <= LARGEST && self.has_seen(hash) {
-            Keep::Yes
-        } else {
+    /// Appends a header that is not in the dynamic table; it is put there if it has been sent before.
+    fn put_new(&mut self, hash: u32, name_index: usize, name: &[u8], value: &[u8], out: &mut BytesMut) {
+        let keep = if is_secret(name, value) {
+            Keep::Never
+        } else if name.len() + value.len() > LARGEST {
             Keep::No
+        } else {
+            self.is_settled = false;
+            if self.has_seen(hash) { Keep::Yes } else { Keep::No }
         };
         self.literal(name_index, name, value, keep, out);
     }
@@ -152,14 +210,23 @@ impl Encoder {
                 return None;
             }
             let age = self.table.age(slot.number)?;
-            let (kept_name, kept_value, _) = self.table.get(age)?;
-            (kept_name == name && kept_value == value).then_some(age)
+            let line = self.table.get(age)?;
+            (line.value() == value && line.name().eq_ignore_ascii_case(name)).then_some(age)
         })
     }
 
     fn insert(&mut self, name: &[u8], value: &[u8]) {
         let number = self.table.inserted();
-        self.table.insert(name, value, Kind::Plain);
+        self.scratch.clear();
+        for part in [name, b": ", value, b"\r\n"] {
+            self.scratch.extend_from_slice(part);
+        }
+        self.table.insert(Line {
+            bytes: &self.scratch,
+            name_len: name.len(),
+            size: name.len() + value.len() + ENTRY_BYTES,
+            kind: Kind::Plain,
+        });
         if self.table.inserted() == number {
             return;
         }
@@ -202,19 +269,30 @@ pub(super) fn string(text: &[u8], out: &mut BytesMut) {
     }
 }
 
-/// Never 0. Not against attackers: who finds equal hashes gets longer blocks.
+/// The same for a name in any case; never 0. Not against attackers: who finds equal hashes gets longer blocks.
 pub(super) fn hash(name: &[u8], value: &[u8]) -> u32 {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    /// Takes the case from letters, and from other bytes something that does not matter.
+    const LOWER: u64 = 0x2020_2020_2020_2020;
     let mut sum = (name.len() as u64) << 32 | value.len() as u64;
-    let mut add = |word: u64| sum = (sum.rotate_left(5) ^ word).wrapping_mul(FACTOR);
-    for text in [name, value] {
-        let (words, rest) = text.as_chunks::<8>();
-        words.iter().for_each(|&word| add(u64::from_le_bytes(word)));
-        let mut last = [0; 8];
-        if let Some(place) = last.get_mut(..rest.len()) {
-            place.copy_from_slice(rest);
-        }
-        add(u64::from_le_bytes(last));
-    }
+    add(&mut sum, name, LOWER);
+    add(&mut sum, value, 0);
     (sum >> 32) as u32 | 1
+}
+
+/// Adds bytes to a hash.
+fn add(sum: &mut u64, text: &[u8], mask: u64) {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut add = |word: [u8; 8]| *sum = (sum.rotate_left(5) ^ (u64::from_le_bytes(word) | mask)).wrapping_mul(FACTOR);
+    let (words, rest) = text.as_chunks::<8>();
+    words.iter().for_each(|&word| add(word));
+    match (rest, text.last_chunk::<8>()) {
+        ([], _) => {}
+        // The last eight bytes overlap with others: that is quicker than collecting the rest.
+        (_, Some(&last)) => add(last),
+        (rest, None) => {
+            let mut last = [0; 8];
+            last.iter_mut().zip(rest).for_each(|(place, &byte)| *place = byte);
+            add(last);
+        }
+    }
 }

@@ -12,3 +12,4 @@ mod tests;
 
 pub(super) use decode::Decoder;
 pub(super) use encode::Encoder;
+pub(super) use table::Line;

@@ -130,14 +130,37 @@ pub(super) fn static_name(name: &[u8]) -> usize {
 /// What is counted for each entry beside its bytes (RFC 7541 4.1).
 pub(super) const ENTRY_BYTES: usize = 32;
 
-/// Where an entry's bytes are: the name, then the value.
+/// Where an entry's line is.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     /// Counted from the first byte that was ever inserted.
     at: u64,
+    len: u32,
     name_len: u32,
-    value_len: u32,
+    /// As the peer counts it.
+    size: u32,
     kind: Kind,
+}
+
+/// An entry, as the line `name: value CRLF`, which is how heads keep it too; `:authority` is a line `host` in the decoder's table.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::http2) struct Line<'a> {
+    pub(in crate::http2) bytes: &'a [u8],
+    pub(in crate::http2) name_len: usize,
+    /// Counted as RFC 7541 4.1 does.
+    pub(in crate::http2) size: usize,
+    pub(in crate::http2) kind: Kind,
+}
+
+impl<'a> Line<'a> {
+    pub(in crate::http2) fn name(&self) -> &'a [u8] {
+        self.bytes.get(..self.name_len).unwrap_or_default()
+    }
+
+    pub(in crate::http2) fn value(&self) -> &'a [u8] {
+        let end = self.bytes.len().saturating_sub(2);
+        self.bytes.get(self.name_len + 2..end).unwrap_or_default()
+    }
 }
 
 /// The dynamic table.
@@ -152,6 +175,8 @@ pub(super) struct Table {
     max: usize,
     /// How many entries were ever inserted.
     inserted: u32,
+    /// Grows with every change.
+    changes: u32,
 }
 
 impl Table {
@@ -163,6 +188,7 @@ impl Table {
             size: 0,
             max,
             inserted: 0,
+            changes: 0,
         }
     }
 
@@ -170,13 +196,21 @@ impl Table {
         self.max
     }
 
-    /// Name, value and kind of the entry that was inserted `age` insertions ago; 0 is the newest.
-    pub(super) fn get(&self, age: usize) -> Option<(&[u8], &[u8], Kind)> {
+    /// A number that is another one after each change.
+    pub(super) fn changes(&self) -> u32 {
+        self.changes
+    }
+
+    /// The entry that was inserted `age` insertions ago; 0 is the newest.
+    pub(super) fn get(&self, age: usize) -> Option<Line<'_>> {
         let entry = self.entries.get(age)?;
         let start = (entry.at - self.base) as usize;
-        let middle = start + entry.name_len as usize;
-        let end = middle + entry.value_len as usize;
-        Some((self.bytes.get(start..middle)?, self.bytes.get(middle..end)?, entry.kind))
+        Some(Line {
+            bytes: self.bytes.get(start..start + entry.len as usize)?,
+            name_len: entry.name_len as usize,
+            size: entry.size as usize,
+            kind: entry.kind,
+        })
     }
 
     /// Number of the next entry.
@@ -193,47 +227,40 @@ impl Table {
     /// Changes the bound; entries that do not fit any more are dropped.
     pub(super) fn resize(&mut self, max: usize) {
         self.max = max;
+        self.changes = self.changes.wrapping_add(1);
         self.evict(0);
     }
 
     /// Adds an entry, dropping old ones to make room. One that is larger than the table empties it (RFC 7541 4.4).
-    pub(super) fn insert(&mut self, name: &[u8], value: &[u8], kind: Kind) {
-        let size = name.len() + value.len() + ENTRY_BYTES;
-        self.evict(size);
-        if size > self.max {
+    pub(super) fn insert(&mut self, line: Line<'_>) {
+        self.changes = self.changes.wrapping_add(1);
+        self.evict(line.size);
+        if line.size > self.max {
             return;
         }
-        if self.bytes.len() + name.len() + value.len() > 2 * self.max {
+        if self.bytes.len() + line.bytes.len() > 2 * self.max {
             self.compact();
         }
         self.entries.push_front(Entry {
             at: self.base + self.bytes.len() as u64,
-            name_len: name.len() as u32,
-            value_len: value.len() as u32,
-            kind,
+            len: line.bytes.len() as u32,
+            name_len: line.name_len as u32,
+            size: line.size as u32,
+            kind: line.kind,
         });
-        self.bytes.extend_from_slice(name);
-        self.bytes.extend_from_slice(value);
-        self.size += size;
+        self.bytes.extend_from_slice(line.bytes);
+        self.size += line.size;
         self.inserted = self.inserted.wrapping_add(1);
-    }
-
-    /// Adds an entry with the name of another one, `age` insertions old, which may be dropped by this.
-    pub(super) fn insert_named_as(&mut self, age: usize, value: &[u8], kind: Kind) {
-        if let Some((name, _, _)) = self.get(age) {
-            let name = name.to_vec();
-            self.insert(&name, value, kind);
-        }
     }
 
     fn evict(&mut self, room: usize) {
         while self.size + room > self.max {
             let Some(entry) = self.entries.pop_back() else { return };
-            self.size -= entry.name_len as usize + entry.value_len as usize + ENTRY_BYTES;
+            self.size -= entry.size as usize;
         }
     }
 
-    /// Drops the bytes of entries that are gone: at most once in `max` inserted bytes.
+    /// Drops the bytes of entries that are gone: at most once in about `max` inserted bytes.
     fn compact(&mut self) {
         let start = self
             .entries
