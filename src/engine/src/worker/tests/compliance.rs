@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// What can be said of a filter's output.
 #[derive(Clone, Copy, PartialEq)]
-enum Outcome {
+pub(super) enum Outcome {
     /// The same each time.
     Same,
     /// It depends on a peer, on time or on random numbers.
@@ -30,7 +30,7 @@ use Outcome::{Same, Varies};
 
 /// The call that adds the filter; one whose callback throws, if it has callbacks. `'s'` passes events through, `/m.js`
 /// has such an entrance.
-const ROWS: &[(&str, Option<&str>, Outcome)] = &[
+pub(super) const ROWS: &[(&str, Option<&str>, Outcome)] = &[
     (
         "acceptHTTPTunnel(() => new Message({ status: 403 })).to('s')",
         Some("acceptHTTPTunnel(() => no.way).to('s')"),
@@ -217,15 +217,15 @@ impl Sink for Recorder {
 }
 
 /// A layout with one filter, outside of any worker.
-struct Bench {
-    realm: Rc<Realm>,
+pub(super) struct Bench {
+    pub(super) realm: Rc<Realm>,
     layout: Rc<Layout>,
     /// Keeps the scripts.
     _loader: Rc<Loader>,
 }
 
 impl Bench {
-    fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let script = format!("pipy().pipeline('t').{text}.pipeline('s').handleData(() => {{}})");
         let files: Arc<Codebase> = codebase("1", &[("/main.js", &script), ("/m.js", "pipy().pipeline().chain()")]);
         let realm = Realm::new(
@@ -249,7 +249,7 @@ impl Bench {
     }
 
     /// Runs one pipeline: a turn for each group of events. Then it is ended, and its filters go to the pool.
-    async fn run(&self, turns: Vec<Vec<Event>>) -> Vec<Event> {
+    pub(super) async fn run(&self, turns: Vec<Vec<Event>>) -> Vec<Event> {
         let recorder = Rc::<Recorder>::default();
         let context = self.realm.scope.context(None);
         let output = Output::Sink(recorder.clone());
@@ -314,7 +314,7 @@ fn text(events: &[Event]) -> String {
 }
 
 #[track_caller]
-fn check_end(name: &str, events: &[Event]) {
+pub(super) fn check_end(name: &str, events: &[Event]) {
     let first = events.iter().position(|event| matches!(event, Event::StreamEnd(_)));
     let after = first.map_or(0, |first| events.len() - first - 1);
     assert_eq!(after, 0, "{name}: something follows the StreamEnd: {}", text(events));
@@ -333,7 +333,7 @@ fn random_turns(random: &mut fastrand::Rng) -> Vec<Vec<Event>> {
     (0..turns).map(|_| (0..count).map(|_| event()).collect()).collect()
 }
 
-fn name_of(text: &str) -> &str {
+pub(super) fn name_of(text: &str) -> &str {
     text.split('(').next().unwrap_or(text)
 }
 
