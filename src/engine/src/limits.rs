@@ -75,6 +75,14 @@ pub(crate) const SEPARATOR_BYTES: usize = 1 << 10;
 pub(crate) const INFLATE_BYTES: usize = 32 << 10;
 /// See `INFLATE_BYTES`.
 pub(crate) const INFLATE_TURN_BYTES: usize = 256 << 10;
+/// Names of quotas that all threads share (`algo.Quota` with a key).
+pub(crate) const SHARED_QUOTAS: usize = 4096;
+/// Files that `tee` keeps open for pipelines that share them, beyond those in use.
+pub(crate) const SHARED_FILES: usize = 64;
+/// Processes of one worker that run (`exec`).
+pub(crate) const PROCESSES: usize = 256;
+/// Bytes of a process's standard error that are kept for `onExit`.
+pub(crate) const PROCESS_STDERR_BYTES: usize = 64 << 10;
 /// Parameters taken from one query string.
 pub(crate) const QUERY_PARAMETERS: usize = 10_000;
 /// A hosts file is read again when what was read is older.

@@ -1,9 +1,10 @@
 //! `chain(['a.js', 'b.js'])`: through the entrances of modules, each of which goes on to the next with `chain()`.
 //! Example: `.chain(config.plugins)`. Source: pipyjs/model.md 1.5.2.
 
-use crate::event::Event;
+use super::pipe::values_of;
+use crate::event::{Event, Reason};
 use crate::js;
-use crate::pipeline::{Args, Build, Chain as Rest, Child, Cx, Filter, Make, Out, Spec, Sub, Subs, realm};
+use crate::pipeline::{Args, Build, Chain as Rest, Child, Cx, Filter, Given, Make, Out, Spec, Sub, Subs, realm};
 use rquickjs::Value;
 use std::rc::Rc;
 
@@ -18,7 +19,7 @@ pub(super) static CHAIN: Spec = Spec {
 fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
     let files = build.arg(0);
     if js::is_nullish(&files) {
-        return Ok(Rc::new(|| Box::new(Next { child: None })));
+        return Ok(Rc::new(|| Box::new(Next::new(None))));
     }
     let entrances: Rc<[Sub]> = modules(build, 0)?
         .iter()
@@ -73,6 +74,7 @@ impl Filter for Chain {
             let rest = Rest {
                 layouts: self.entrances.iter().map(Sub::get).collect(),
                 next: 1,
+                args: Vec::new(),
             };
             out.spawn_chained(&first.get(), out.context(), 0, Args::None, Some(Rc::new(rest)))
         });
@@ -85,21 +87,43 @@ impl Filter for Chain {
 }
 
 /// Goes on with the chain that the pipeline runs in; after its last module events pass through.
-struct Next {
+pub(super) struct Next {
+    /// Start arguments in the place of the chain's.
+    args: Option<Given>,
     child: Option<Child>,
 }
 
-impl Filter for Next {
-    fn process(&mut self, _cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
+impl Next {
+    /// For the next pipeline, which starts with these arguments, or with those of the chain.
+    pub(super) fn new(args: Option<Given>) -> Self {
+        Next { args, child: None }
+    }
+
+    fn start(&mut self, cx: &mut Cx<'_>, event: &Event, out: &mut Out<'_>) -> Result<(), Reason> {
         if self.child.is_none()
             && let Some(chain) = out.instance().chain().cloned()
             && let Some(layout) = chain.layouts.get(chain.next)
         {
+            let args = match &self.args {
+                Some(args) => values_of(args, cx, event, out)?,
+                None => chain.args.clone(),
+            };
             let rest = Rest {
                 layouts: chain.layouts.clone(),
                 next: chain.next + 1,
+                args: chain.args.clone(),
             };
-            self.child = Some(out.spawn_chained(layout, out.context(), 0, Args::None, Some(Rc::new(rest))));
+            let args = Args::Values(args);
+            self.child = Some(out.spawn_chained(layout, out.context(), 0, args, Some(Rc::new(rest))));
+        }
+        Ok(())
+    }
+}
+
+impl Filter for Next {
+    fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
+        if let Err(reason) = self.start(cx, &event, out) {
+            return out.end(reason);
         }
         match &self.child {
             Some(child) => out.feed(child, event),

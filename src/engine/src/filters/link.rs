@@ -1,6 +1,7 @@
 //! `link(name | fn)`, `link().to(...)`, and of dialect E1 `link(name, cond, name, cond, ..., default?)`; `linkAsync`.
 //! Example: `.link(() => _tls ? 'tls' : 'plain')`. Source: pipyjs/model.md 1.5.2, filters.md section 4.
 
+use super::hub::{Hub, Member, hub_of};
 use crate::event::Event;
 use crate::js::{self, Callback};
 use crate::pipeline::{
@@ -38,6 +39,7 @@ enum Target {
     Undecided,
     Bypass,
     Child(Child),
+    Hub(Member),
 }
 
 impl Route {
@@ -62,12 +64,21 @@ impl Route {
         }
     }
 
+    /// Decides: joins a hub; then lets go of what is held.
+    fn join(&mut self, hub: &Rc<Hub>, out: &mut Out<'_>) {
+        self.target = Target::Hub(hub.join(out));
+        for event in self.held.take() {
+            self.pass(event, out);
+        }
+    }
+
     /// Hands an event on; holds it while undecided.
     pub(super) fn pass(&mut self, event: Event, out: &mut Out<'_>) {
         match &self.target {
             Target::Undecided => out.hold(&mut self.held, event),
             Target::Bypass => out.emit(event),
             Target::Child(child) => out.feed(child, event),
+            Target::Hub(member) => member.broadcast(&event, out),
         }
     }
 
@@ -153,10 +164,16 @@ impl Link {
         let chosen = match &self.choice {
             Choice::Fixed(sub) => Some(Some(sub.get())),
             Choice::Name(callback, module) => match cx.call(out, callback, ()) {
-                Ok(name) => match named(module, &name) {
-                    Ok(layout) => layout.map(Some),
-                    Err(message) => return cx.fail(out, &message),
-                },
+                Ok(value) => {
+                    if let Some(hub) = hub_of(&value) {
+                        self.route.hold(event, out);
+                        return self.route.join(&hub, out);
+                    }
+                    match named(module, &value) {
+                        Ok(layout) => layout.map(Some),
+                        Err(message) => return cx.fail(out, &message),
+                    }
+                }
                 Err(reason) => return out.end(reason),
             },
             Choice::First(ways) => {

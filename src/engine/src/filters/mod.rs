@@ -5,6 +5,7 @@ mod accept_http_tunnel;
 mod accept_proxy_protocol;
 mod accept_socks;
 mod accept_tls;
+mod append_file;
 mod branch;
 mod chain;
 mod compress;
@@ -20,16 +21,20 @@ mod decompress;
 mod deframe;
 mod demux;
 mod demux_http;
+mod deposit_message;
 mod detect_protocol;
 mod dummy;
 mod dump;
 mod encode_http;
 mod encode_web_socket;
+mod exec;
 mod fork;
 mod handle;
 mod handle_message;
 mod handle_tls_client_hello;
+mod hub;
 mod inflate;
+mod input;
 mod insert;
 mod link;
 mod loop_back;
@@ -37,15 +42,26 @@ mod mux;
 mod mux_http;
 mod mux_session;
 mod pack;
+mod pipe;
+mod pour;
 mod print;
+mod process;
 mod produce;
+mod quota;
+mod read;
 mod replace;
 mod replace_message;
 mod replay;
 mod serve_http;
 mod split;
+mod swap;
+mod tee;
+mod throttle;
 mod use_module;
 mod wait;
+
+pub(crate) use hub::define_hub;
+pub(crate) use quota::define_quota;
 
 use crate::pipeline::{Spec, Subs};
 
@@ -74,12 +90,14 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &deframe::DEFRAME,
     &demux::DEMUX,
     &demux_http::SPEC,
+    &deposit_message::DEPOSIT_MESSAGE,
     &detect_protocol::SPEC,
     &dummy::DUMMY,
     &dump::DUMP,
     &encode_http::REQUEST,
     &encode_http::RESPONSE,
     &encode_web_socket::SPEC,
+    &exec::EXEC,
     &fork::FORK,
     &fork::FORK_JOIN,
     &fork::FORK_RACE,
@@ -92,6 +110,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &handle::HANDLE_STREAM_END,
     &handle::HANDLE_STREAM_START,
     &handle_tls_client_hello::SPEC,
+    &input::INPUT,
     &insert::INSERT,
     &link::LINK,
     &link::LINK_ASYNC,
@@ -99,9 +118,13 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &mux::MERGE,
     &mux::MUX,
     &mux_http::SPEC,
+    &input::OUTPUT,
     &pack::PACK,
+    &pipe::PIPE,
+    &pipe::PIPE_NEXT,
     &print::PRINT,
     &produce::PRODUCE,
+    &read::READ,
     &replay::REPEAT,
     &replace::REPLACE,
     &replace::REPLACE_DATA,
@@ -114,6 +137,11 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &replay::REPLAY,
     &serve_http::SPEC,
     &split::SPLIT,
+    &swap::SWAP,
+    &tee::TEE,
+    &throttle::CONCURRENCY,
+    &throttle::DATA_RATE,
+    &throttle::MESSAGE_RATE,
     &use_module::USE,
     &wait::WAIT,
 ];
@@ -142,7 +170,11 @@ pub(crate) static ALIASES: &[(&str, &str)] = &[
     ("proxySOCKS4", "acceptSOCKS"),
     ("replaceSessionEnd", "replaceStreamEnd"),
     ("replaceSessionStart", "replaceStreamStart"),
+    ("tap", "throttleDataRate"),
 ];
+
+/// Filters that there once were, with what to use in their place.
+pub(crate) static REMOVED: &[(&str, &str)] = &[("fetchHTTP", "muxHTTP(...) with connect(...) in its sub-pipeline")];
 
 /// A filter as the reference shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,6 +237,50 @@ mod tests {
                 FILTERS.iter().all(|spec| spec.name != *alias),
                 "{alias} is a filter of its own"
             );
+        }
+    }
+
+    /// pipyjs/filters.md section 11, row by row.
+    #[test]
+    fn old_spellings_are_known() {
+        for (old, now) in [
+            ("decodeHttpRequest", "decodeHTTPRequest"),
+            ("decodeHttpResponse", "decodeHTTPResponse"),
+            ("encodeHttpRequest", "encodeHTTPRequest"),
+            ("encodeHttpResponse", "encodeHTTPResponse"),
+            ("onData", "handleData"),
+            ("onMessage", "handleMessage"),
+            ("onMessageBody", "handleMessageBody"),
+            ("onMessageStart", "handleMessageStart"),
+            ("onMessageEnd", "handleMessageEnd"),
+            ("onSessionStart", "handleStreamStart"),
+            ("onSessionEnd", "handleStreamEnd"),
+            ("handleSessionStart", "handleStreamStart"),
+            ("handleSessionEnd", "handleStreamEnd"),
+            ("replaceSessionStart", "replaceStreamStart"),
+            ("replaceSessionEnd", "replaceStreamEnd"),
+            ("proxySOCKS", "acceptSOCKS"),
+            ("proxySOCKS4", "acceptSOCKS"),
+            ("tap", "throttleDataRate"),
+            ("decompressMessage", "decompress"),
+            ("decompressMessageBody", "decompress"),
+            ("compressMessage", "compress"),
+            ("demuxQueue", "demux"),
+            ("muxQueue", "mux"),
+        ] {
+            assert!(ALIASES.contains(&(old, now)), "{old} is to stand for {now}");
+        }
+        for name in ["merge", "link", "input", "output"] {
+            assert!(
+                FILTERS.iter().any(|spec| spec.name == name),
+                "{name} is a name of its own"
+            );
+        }
+        for pair in ALIASES.windows(2) {
+            assert!(pair[0].0 < pair[1].0, "{} before {}", pair[0].0, pair[1].0);
+        }
+        for (name, _) in REMOVED {
+            assert!(FILTERS.iter().all(|spec| spec.name != *name), "{name} is there");
         }
     }
 }

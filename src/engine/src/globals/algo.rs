@@ -1,8 +1,9 @@
-//! `algo`: caches, load balancers, pools, routers, percentiles, identifiers, hashes. Source: pipyjs/globals.md section 6.
+//! `algo`: caches, quotas, load balancers, pools, routers, percentiles, identifiers, hashes. Source: pipyjs/globals.md section 6.
 //! The classes are JavaScript (see embedded.rs for why), each in `algo_<name>.js`.
 
 use super::algo_shared_map;
 use super::embedded::{define, nothing, seconds};
+use crate::filters::define_quota;
 use crate::js;
 use crate::pipeline::realm;
 use rquickjs::function::{Function, Opt};
@@ -25,6 +26,7 @@ pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     define(&algo, "Percentile", include_str!("algo_percentile.js"), nothing)?;
     let shared_map = include_str!("algo_shared_map.js");
     define(&algo, "SharedMap", shared_map, algo_shared_map::needs)?;
+    define_quota(ctx, &algo)?;
     ctx.globals().set("algo", algo)
 }
 

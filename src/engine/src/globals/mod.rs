@@ -39,6 +39,7 @@ mod zlib;
 
 pub(crate) use stats::collect as collect_metrics;
 
+use crate::filters::define_hub;
 use crate::js;
 use rquickjs::Ctx;
 
@@ -87,6 +88,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "StreamEnd",
         about: "event: the end of a stream",
         init: events::stream_end,
+    },
+    Global {
+        name: "Swap",
+        about: "joins pipelines: what enters one comes out of the others",
+        init: |ctx| define_hub(ctx, &ctx.globals(), "Swap"),
     },
     Global {
         name: "Timeout",

@@ -1,5 +1,7 @@
-//! `pipeline($ => ...)`: builds a layout and returns it as a template. Source: pipyjs/model.md 1.5.3.
+//! `pipeline($ => ...)`: builds a layout and returns it as a template; `pipeline.Hub`. Source: pipyjs/model.md 1.5.3,
+//! globals.md section 11.
 
+use crate::filters::define_hub;
 use crate::js::{self, throw_error, throw_type};
 use crate::pipeline::{Layout, Template, realm, template_of};
 use rquickjs::function::{Function, Opt};
@@ -7,7 +9,11 @@ use rquickjs::{Class, Ctx, Value};
 use std::rc::Rc;
 
 pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
-    ctx.globals().set("pipeline", Function::new(ctx.clone(), pipeline)?)
+    let pipeline = Function::new(ctx.clone(), pipeline)?;
+    if let Some(object) = pipeline.as_object() {
+        define_hub(ctx, object, "Hub")?;
+    }
+    ctx.globals().set("pipeline", pipeline)
 }
 
 fn pipeline<'js>(ctx: Ctx<'js>, target: Opt<Value<'js>>) -> js::Result<Class<'js, Template>> {

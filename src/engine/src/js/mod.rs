@@ -1,6 +1,7 @@
 //! The only door to QuickJS: values kept outside of it, context variables, callbacks, conversions, exceptions.
 //! Upper layers (pipelines, sockets, codebase) are reached through [`Host`], never by import.
 
+mod bound;
 mod callback;
 mod convert;
 mod data;
@@ -16,6 +17,7 @@ mod throw;
 mod vars;
 mod websocket;
 
+pub(crate) use bound::bind_methods;
 pub(crate) use callback::Callback;
 pub(crate) use convert::{events_of, is_nullish, message_of, message_value, to_js, value_to_data, value_to_text};
 pub(crate) use data::{JsData, decode, encode, truthy};

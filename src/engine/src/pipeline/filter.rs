@@ -173,6 +173,21 @@ impl Out<'_> {
         }
     }
 
+    /// Outputs an event from another filter, which may be of another pipeline.
+    pub(crate) fn emit_from(&mut self, port: &Port, event: Event) {
+        self.work.extend(port.output(event));
+    }
+
+    /// Outputs an event from the pipeline that this one is part of: a connection's, or a task's.
+    pub(crate) fn emit_from_top(&mut self, event: Event) {
+        let mut top = self.instance.clone();
+        while let Some(parent) = top.parent() {
+            top = parent;
+        }
+        let end = top.len;
+        self.work.push(Work::Input(top, end, event));
+    }
+
     /// Gives an event to a sub-pipeline.
     pub(crate) fn feed(&mut self, child: &Child, event: Event) {
         self.work.push(Work::Input(child.instance().clone(), 0, event));

@@ -2,7 +2,7 @@
 
 use super::{Build, Cx, Out};
 use crate::event::Reason;
-use crate::js::Callback;
+use crate::js::{self, Callback};
 use crate::value::Saved;
 use rquickjs::Value;
 use rquickjs::function::IntoArgs;
@@ -46,5 +46,13 @@ impl Given {
             Given::Call(callback) => cx.call(out, callback, args),
             Given::Value(value) => Ok(value.get(&cx.js)),
         }
+    }
+
+    /// The value as text, for paths and names; None for nothing.
+    ///
+    /// # Errors  As [`Given::get`].
+    pub(crate) fn text(&self, cx: &mut Cx<'_>, out: &Out<'_>) -> Result<Option<String>, Reason> {
+        let value = self.get(cx, (), out)?;
+        Ok((!js::is_nullish(&value)).then(|| js::value_to_text(&cx.js, &value)))
     }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Chain {
     pub layouts: Vec<Rc<Layout>>,
     /// Index of the next one.
     pub next: usize,
+    /// What each of them starts with.
+    pub args: Vec<Saved>,
 }
 
 impl Instance {
@@ -110,6 +112,14 @@ impl Instance {
             chain,
             depth,
         })
+    }
+
+    /// The pipeline that has this one as a sub-pipeline.
+    pub(super) fn parent(&self) -> Option<Rc<Instance>> {
+        match &self.output {
+            Output::Filter { parent, .. } => parent.upgrade(),
+            Output::Sink(_) => None,
+        }
     }
 
     /// The rest of the module chain that the pipeline runs in.

@@ -3,7 +3,7 @@
 
 use super::config::{Config, Root, RootKind, SIGNALS, When};
 use crate::event::Event;
-use crate::filters::{self, ALIASES};
+use crate::filters::{self, ALIASES, REMOVED};
 use crate::js::{self, Callback, throw_error, throw_type};
 use crate::limits;
 use crate::pipeline::{Build, FilterDef, Layout, OnStart, Spec, Sub, Subs, realm, template_of};
@@ -135,6 +135,13 @@ pub(super) fn install(ctx: &Ctx<'_>) -> js::Result<()> {
     for (alias, name) in ALIASES {
         let method: Value = prototype.get(*name)?;
         prototype.set(*alias, method)?;
+    }
+    for (name, instead) in REMOVED {
+        let refuse = move |ctx: Ctx<'_>| -> js::Result<()> {
+            let message = format!("{name}() is no filter any more; use {instead}");
+            Err(throw_error(&ctx, &message))
+        };
+        prototype.set(*name, Function::new(ctx.clone(), refuse)?)?;
     }
     install_configuration(ctx, &prototype)
 }

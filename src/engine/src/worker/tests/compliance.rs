@@ -178,6 +178,38 @@ pub(super) const ROWS: &[(&str, Option<&str>, Outcome)] = &[
     ("replay().to('s')", None, Same),
     ("serveHTTP(() => new Message('x'))", None, Varies),
     ("split('l')", Some("split(() => no.way)"), Same),
+    (
+        "depositMessage('/dev/null', { threshold: 3, keep: true })",
+        Some("depositMessage(() => no.way)"),
+        Varies,
+    ),
+    ("exec('cat')", Some("exec(() => no.way)"), Varies),
+    (
+        "input(o => 0).to($ => $.output(() => null))",
+        Some("input(() => no.way).to('s')"),
+        Same,
+    ),
+    ("output()", Some("output(() => no.way)"), Varies),
+    ("pipe('s')", Some("pipe(() => no.way)"), Same),
+    ("pipeNext()", None, Same),
+    ("read('/dev/null')", Some("read(() => no.way)"), Varies),
+    ("swap(new Swap)", Some("swap(() => no.way)"), Same),
+    ("tee('/dev/null')", Some("tee(() => no.way)"), Same),
+    (
+        "throttleConcurrency(new algo.Quota(1))",
+        Some("throttleConcurrency(() => no.way)"),
+        Same,
+    ),
+    (
+        "throttleDataRate(new algo.Quota(1e9))",
+        Some("throttleDataRate(() => no.way)"),
+        Same,
+    ),
+    (
+        "throttleMessageRate(new algo.Quota(1e9))",
+        Some("throttleMessageRate(() => no.way)"),
+        Same,
+    ),
     ("use('m.js')", None, Same),
     ("wait(() => true)", Some("wait(() => no.way)"), Same),
 ];

@@ -4,6 +4,7 @@ mod chains;
 mod compliance;
 mod dialect;
 mod fibers;
+mod flow;
 mod http_agent;
 mod http_codecs;
 mod http_proxy;

@@ -1,0 +1,284 @@
+//! Processes of scripts: started with pipes or a pseudo terminal, waited for on the worker's own thread, so that none stays
+//! a zombie. For `exec`. Source: pipyjs/filters.md section 9.
+//!
+//! Not tokio's: its handle gives no terminal session and ends processes with SIGKILL. posix_spawn needs no unsafe code of
+//! ours, and the child becomes leader of its terminal's session, so shells have job control.
+
+use crate::limits;
+use crate::pipeline::{Task, spawn};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
+use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawnp};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::stat::Mode;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use std::cell::{Cell, RefCell};
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::rc::Rc;
+use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+thread_local! {
+    static REAPER: Reaper = Reaper::default();
+}
+
+/// Waits for the processes of one thread, also for those that nobody cares for any more.
+#[derive(Default)]
+struct Reaper {
+    running: RefCell<Vec<Running>>,
+    task: RefCell<Option<Task>>,
+}
+
+struct Running {
+    pid: Pid,
+    ended: Rc<Cell<bool>>,
+    tell: Option<oneshot::Sender<i32>>,
+}
+
+/// What to start.
+pub(super) struct Command {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// NAME=value; None: this process's own.
+    pub env: Option<Vec<String>>,
+    /// On a pseudo terminal.
+    pub pty: bool,
+    /// Where standard error goes.
+    pub stderr: Stderr,
+}
+
+/// See [`Command`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stderr {
+    /// Nowhere.
+    Drop,
+    /// Into a pipe of its own.
+    Collect,
+    /// Into standard output.
+    Merge,
+}
+
+/// A running process. Dropping it sends SIGTERM; what is left of it is waited for.
+pub(super) struct Process {
+    pid: Pid,
+    ended: Rc<Cell<bool>>,
+}
+
+/// Our ends of a process's pipes, and what says that it has ended.
+pub(super) struct Started {
+    /// To signal it.
+    pub process: Process,
+    /// Standard input.
+    pub stdin: Sender,
+    /// Standard output.
+    pub stdout: Receiver,
+    /// Standard error, when it is collected.
+    pub stderr: Option<Receiver>,
+    /// Exit code; 128 and the signal's number when a signal ended it, as shells say it.
+    pub exit: oneshot::Receiver<i32>,
+}
+
+impl Process {
+    /// Its number.
+    pub(super) fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
+    /// Sends SIGTERM, unless it has ended: its number may be another's then.
+    pub(super) fn terminate(&self) {
+        if !self.ended.get()
+            && let Err(error) = kill(self.pid, Signal::SIGTERM)
+        {
+            tracing::debug!(target: "pjs", pid = self.pid(), %error, "cannot end a process");
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.terminate();
+    }
+}
+
+/// Starts a process.
+///
+/// # Errors  What was tried, and what the system said.
+pub(super) fn start(command: &Command) -> Result<Started, String> {
+    if REAPER.with(|reaper| reaper.running.borrow().len()) >= limits::PROCESSES {
+        return Err(format!("more than {} processes run", limits::PROCESSES));
+    }
+    let program = command.argv.first().cloned().unwrap_or_default();
+    let failed = |error: io::Error| format!("cannot start {program}: {error}");
+    // Made first: no exit is missed.
+    let mut exits = signal(SignalKind::child()).map_err(failed)?;
+    let ends = match command.pty {
+        true => terminal(command),
+        false => pipes(command),
+    };
+    let (pid, stdin, stdout, stderr) = ends.map_err(failed)?;
+    let ended = Rc::<Cell<bool>>::default();
+    let (tell, exit) = oneshot::channel();
+    REAPER.with(|reaper| {
+        reaper.running.borrow_mut().push(Running {
+            pid,
+            ended: ended.clone(),
+            tell: Some(tell),
+        });
+        let mut task = reaper.task.borrow_mut();
+        if task.as_ref().is_none_or(Task::is_done) {
+            *task = Some(spawn(async move {
+                while REAPER.with(Reaper::reap) {
+                    exits.recv().await;
+                }
+            }));
+        }
+    });
+    Ok(Started {
+        process: Process { pid, ended },
+        stdin,
+        stdout,
+        stderr,
+        exit,
+    })
+}
+
+impl Reaper {
+    /// Takes note of those that have ended. False when none is left.
+    fn reap(&self) -> bool {
+        let mut running = self.running.borrow_mut();
+        running.retain_mut(|process| {
+            let code = match waitpid(process.pid, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(_, code)) => code,
+                Ok(WaitStatus::Signaled(_, signal, _)) => 128 + signal as i32,
+                Err(Errno::ECHILD) => -1,
+                Ok(_) | Err(_) => return true,
+            };
+            process.ended.set(true);
+            // Who does not listen has gone.
+            if let Some(tell) = process.tell.take() {
+                tell.send(code).ok();
+            }
+            false
+        });
+        !running.is_empty()
+    }
+}
+
+type Ends = (Pid, Sender, Receiver, Option<Receiver>);
+
+fn pipes(command: &Command) -> io::Result<Ends> {
+    let (their_stdin, stdin) = io::pipe()?;
+    let (stdout, their_stdout) = io::pipe()?;
+    let mut actions = PosixSpawnFileActions::init()?;
+    actions.add_dup2(their_stdin.as_raw_fd(), 0)?;
+    actions.add_dup2(their_stdout.as_raw_fd(), 1)?;
+    let mut errors = None;
+    let mut their_stderr = None;
+    match command.stderr {
+        Stderr::Merge => actions.add_dup2(their_stdout.as_raw_fd(), 2)?,
+        Stderr::Drop => actions.add_open(2, "/dev/null", OFlag::O_WRONLY, Mode::empty())?,
+        Stderr::Collect => {
+            let (stderr, theirs) = io::pipe()?;
+            actions.add_dup2(theirs.as_raw_fd(), 2)?;
+            errors = Some(Receiver::from_owned_fd(OwnedFd::from(stderr))?);
+            their_stderr = Some(theirs);
+        }
+    }
+    let pid = run(command, &actions, PosixSpawnFlags::empty())?;
+    drop(their_stderr);
+    let stdin = Sender::from_owned_fd(OwnedFd::from(stdin))?;
+    let stdout = Receiver::from_owned_fd(OwnedFd::from(stdout))?;
+    Ok((pid, stdin, stdout, errors))
+}
+
+/// The child opens its terminal itself, as leader of a new session: so it becomes the session's terminal.
+fn terminal(command: &Command) -> io::Result<Ends> {
+    let master: PtyMaster = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    let path = ptsname_r(&master)?;
+    let mut actions = PosixSpawnFileActions::init()?;
+    actions.add_open(0, path.as_str(), OFlag::O_RDWR, Mode::empty())?;
+    actions.add_dup2(0, 1)?;
+    actions.add_dup2(0, 2)?;
+    let session = PosixSpawnFlags::from_bits_retain(libc::POSIX_SPAWN_SETSID as _);
+    let pid = run(command, &actions, session)?;
+    fcntl(&master, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK))?;
+    let fd = OwnedFd::from(master);
+    let reads = fd.try_clone()?;
+    // No pipes, but they behave alike; reading gives EIO when the last process has closed the terminal.
+    let stdin = Sender::from_owned_fd_unchecked(fd)?;
+    let stdout = Receiver::from_owned_fd_unchecked(reads)?;
+    Ok((pid, stdin, stdout, None))
+}
+
+fn run(command: &Command, actions: &PosixSpawnFileActions, flags: PosixSpawnFlags) -> io::Result<Pid> {
+    let texts = |all: &[String]| -> io::Result<Vec<CString>> {
+        all.iter()
+            .map(|text| CString::new(text.as_str()).map_err(io::Error::from))
+            .collect()
+    };
+    let argv = texts(&command.argv)?;
+    let env = match &command.env {
+        Some(env) => texts(env)?,
+        None => texts(
+            &std::env::vars()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>(),
+        )?,
+    };
+    let program = argv.first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut attributes = PosixSpawnAttr::init()?;
+    // Rust ignores SIGPIPE, and programs inherit that; they expect the default.
+    let mut defaults = SigSet::empty();
+    defaults.add(Signal::SIGPIPE);
+    attributes.set_sigdefault(&defaults)?;
+    attributes.set_flags(flags | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF)?;
+    Ok(posix_spawnp(program, actions, &attributes, &argv, &env)?)
+}
+
+/// Words of a command: cut at blanks; `\` takes the next character as it is, double quotes keep blanks. No shell.
+pub(super) fn words(command: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quoted = false;
+    let mut characters = command.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => word.get_or_insert_default().extend(characters.next()),
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            blank if blank.is_ascii_whitespace() && !quoted => words.extend(word.take()),
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn commands_are_cut_at_blanks() {
+        for (command, expected) in [
+            ("", &[][..]),
+            ("ls -l  /tmp", &["ls", "-l", "/tmp"]),
+            (r#"sh -c "echo a  b""#, &["sh", "-c", "echo a  b"]),
+            (r"a\ b c\\d", &["a b", r"c\d"]),
+            (r#"x "" y"#, &["x", "", "y"]),
+            (r#"--name="a b"c"#, &["--name=a bc"]),
+        ] {
+            assert_eq!(words(command), expected, "{command}");
+        }
+    }
+}
