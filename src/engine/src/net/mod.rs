@@ -35,6 +35,6 @@ pub(crate) use options::Protocol;
 pub(crate) use outbound::{Dial, DialOptions, Opened, Progress, parse_target, target_text};
 pub(crate) use outbound_info::OutboundInfo;
 pub(crate) use tickets::Tickets;
-pub(crate) use tls::{Machine, provider as tls_provider};
+pub(crate) use tls::{Hello, Machine, provider as tls_provider};
 pub(crate) use udp_client::UdpClient;
 pub(crate) use verifier::{Ask, PeerVerifier, while_asking};

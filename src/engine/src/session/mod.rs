@@ -13,11 +13,14 @@ mod http_session;
 mod http_slot;
 mod http_tunnel;
 mod tls;
+mod tls_choice;
 mod tls_ciphers;
 mod tls_identity;
+mod tls_judge;
 mod tls_options;
 #[cfg(test)]
 mod tls_peer_tests;
+mod tls_session;
 #[cfg(test)]
 mod tls_tests;
 

@@ -3,76 +3,20 @@
 //!
 //! `verify` is asked within the handshake, so that a refused peer gets an alert and learns nothing more of us.
 
-use super::tls_identity::{Identity, Shown};
-use super::tls_options::{Base, Given, Side, TlsOptions, names};
+use super::tls_judge::{Failure, Judge};
+use super::tls_options::{Given, Side, TlsOptions};
+use super::tls_session::{SessionFacts, TlsSession};
 use crate::data::Data;
 use crate::event::{Event, Reason};
-use crate::js::{self, Callback, truthy};
+use crate::js;
 use crate::limits;
-use crate::net::{Ask, Certificate, Machine, while_asking};
+use crate::net::{Machine, while_asking};
 use crate::pipeline::{Args, Child, Closed, Cx, Filter, Hold, Out, Sub, Task, Wake, timer};
-use rquickjs::class::Trace;
-use rquickjs::{Class, Ctx, JsLifetime, Object, Value};
-use rustls::{ClientConfig, ServerConfig};
-use rustls_pki_types::{CertificateDer, ServerName};
+use rquickjs::{Class, Object};
+use rustls_pki_types::ServerName;
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
-use std::sync::Arc;
-
-/// What `onState` gets.
-#[derive(Trace, JsLifetime)]
-#[rquickjs::class(rename = "TLSSession")]
-pub struct TlsSession {
-    #[qjs(skip_trace)]
-    facts: Rc<RefCell<SessionFacts>>,
-}
-
-#[derive(Default)]
-struct SessionFacts {
-    state: &'static str,
-    error: Option<String>,
-    protocol: String,
-    hostname: String,
-    peer: Option<CertificateDer<'static>>,
-}
-
-#[rquickjs::methods]
-impl TlsSession {
-    /// 'idle', 'handshake', 'connected' or 'closed'.
-    #[qjs(get)]
-    pub fn state(&self) -> &'static str {
-        self.facts.borrow().state
-    }
-
-    /// Why it failed.
-    #[qjs(get)]
-    pub fn error(&self) -> Option<String> {
-        self.facts.borrow().error.clone()
-    }
-
-    /// Result of ALPN.
-    #[qjs(get)]
-    pub fn protocol(&self) -> String {
-        self.facts.borrow().protocol.clone()
-    }
-
-    /// SNI.
-    #[qjs(get)]
-    pub fn hostname(&self) -> String {
-        self.facts.borrow().hostname.clone()
-    }
-
-    /// The peer's certificate, or null.
-    #[qjs(get)]
-    pub fn peer<'js>(&self, ctx: Ctx<'js>) -> js::Result<Value<'js>> {
-        let peer = self.facts.borrow().peer.clone();
-        match peer {
-            Some(der) => Ok(Class::instance(ctx, Certificate { der })?.into_value()),
-            None => Ok(Value::new_null(ctx)),
-        }
-    }
-}
 
 /// The filter, either side.
 pub(crate) struct TlsFilter {
@@ -101,50 +45,6 @@ enum Stage {
     Handshake,
     Connected,
     Over,
-}
-
-/// Why a handshake ends: shown to people, or an exception of a script that was already logged.
-enum Failure {
-    Shown(String),
-    Logged(Reason),
-}
-
-/// Asks `verify` about each certificate, that of the authority first, as OpenSSL does.
-struct Judge<'a, 'b, 'js> {
-    verify: &'a Callback,
-    cx: &'a mut Cx<'js>,
-    out: &'a Out<'b>,
-    failure: Option<Failure>,
-}
-
-impl Ask for Judge<'_, '_, '_> {
-    fn ask(&mut self, ok: bool, chain: &[&CertificateDer<'_>]) -> bool {
-        let ask = |cx: &mut Cx<'_>, der: &CertificateDer<'_>| -> Result<bool, Reason> {
-            let der = der.clone().into_owned();
-            let certificate = Class::instance(cx.js.clone(), Certificate { der });
-            let certificate = certificate.map_err(|error| cx.failed(&self.out.place(), error))?;
-            Ok(truthy(&cx.call(self.out, self.verify, (ok, certificate))?))
-        };
-        let failure = chain.iter().rev().find_map(|der| match ask(self.cx, der) {
-            Ok(true) => None,
-            Ok(false) => Some(Failure::Shown("peer refused by options.verify".to_owned())),
-            Err(reason) => Some(Failure::Logged(reason)),
-        });
-        self.failure = failure;
-        self.failure.is_none()
-    }
-}
-
-impl From<Reason> for Failure {
-    fn from(reason: Reason) -> Self {
-        Failure::Logged(reason)
-    }
-}
-
-impl From<rustls::Error> for Failure {
-    fn from(error: rustls::Error) -> Self {
-        Failure::Shown(error.to_string())
-    }
 }
 
 impl TlsFilter {
@@ -241,7 +141,7 @@ impl TlsFilter {
                 .map_err(|_| Failure::Shown(format!("sni '{name}' is not a host name")))?,
         };
         self.facts.borrow_mut().hostname = sni.unwrap_or_default();
-        let config = self.client_config(cx, out)?;
+        let config = self.options.client_config(cx, out)?;
         let mut machine = Machine::client(config, name)?;
         let mut wire = Data::new();
         machine.collect(&mut wire);
@@ -257,82 +157,6 @@ impl TlsFilter {
             let seconds = limits::TLS_HANDSHAKE_TIME.as_secs_f64();
             self.timer = Some(timer(&cx.realm, out.port(), seconds));
         }
-    }
-
-    /// The certificate that a function of the script chooses; `sni`: what a client asked for.
-    fn chosen(
-        &self,
-        cx: &mut Cx<'_>,
-        callback: &Callback,
-        sni: &str,
-        out: &Out<'_>,
-    ) -> Result<Option<Identity>, Failure> {
-        let value = cx.call(out, callback, (sni,))?;
-        if js::is_nullish(&value) {
-            return Ok(None);
-        }
-        let identity = Identity::of(&cx.js, &value).map_err(|error| cx.failed(&out.place(), error))?;
-        Ok(Some(identity))
-    }
-
-    fn client_config(&self, cx: &mut Cx<'_>, out: &Out<'_>) -> Result<Arc<ClientConfig>, Failure> {
-        let Base::Client(base) = &self.options.base else {
-            return Err(Failure::Shown("this side is a server".to_owned()));
-        };
-        let mut config = base.clone();
-        if let Some(Given::Call(callback)) = &self.options.identity {
-            let shown = self.chosen(cx, callback, "", out)?;
-            let shown = shown.as_ref().map_or_else(Shown::nothing, Shown::of);
-            Arc::make_mut(&mut config).client_auth_cert_resolver = Arc::new(shown);
-        }
-        if let Some(Given::Call(callback)) = &self.options.alpn {
-            let value = cx.call(out, callback, ())?;
-            let names = names(&cx.js, &value).map_err(|error| cx.failed(&out.place(), error))?;
-            Arc::make_mut(&mut config).alpn_protocols = names.into_iter().map(String::into_bytes).collect();
-        }
-        Ok(config)
-    }
-
-    fn server_config(&self, cx: &mut Cx<'_>, out: &Out<'_>) -> Result<Arc<ServerConfig>, Failure> {
-        let Base::Server(base, named) = &self.options.base else {
-            return Err(Failure::Shown("this side is a client".to_owned()));
-        };
-        let hello = self.machine.as_ref().map(Machine::hello).unwrap_or_default();
-        let sni = hello.server_name.unwrap_or_default();
-        self.facts.borrow_mut().hostname.clone_from(&sni);
-        let none = || Failure::Shown(format!("no certificate for '{sni}'"));
-        let shown = match &self.options.identity {
-            None => return Err(none()),
-            Some(Given::Value(_)) => None,
-            Some(Given::Call(callback)) => Some(self.chosen(cx, callback, &sni, out)?.ok_or_else(none)?),
-        };
-        let offered = || {
-            hello
-                .protocols
-                .iter()
-                .map(|name| String::from_utf8_lossy(name).into_owned())
-        };
-        let mut config = base.clone();
-        match &self.options.alpn {
-            _ if hello.protocols.is_empty() => {}
-            None => {}
-            // No common protocol: goes on without one, where the library would refuse.
-            Some(Given::Value(_)) => {
-                let common = named.iter().find(|(name, _)| offered().any(|offered| offered == *name));
-                config = common.map_or(config, |(_, config)| config.clone());
-            }
-            Some(Given::Call(callback)) => {
-                let index = cx.call(out, callback, (offered().collect::<Vec<_>>(),))?;
-                let index = index.as_number().filter(|index| *index >= 0.0);
-                if let Some(name) = index.and_then(|index| hello.protocols.get(index as usize)) {
-                    Arc::make_mut(&mut config).alpn_protocols = vec![name.clone()];
-                }
-            }
-        }
-        if let Some(identity) = &shown {
-            Arc::make_mut(&mut config).cert_resolver = Arc::new(Shown::of(identity));
-        }
-        Ok(config)
     }
 
     /// Lets the machine go on, and sends what it wants to send. None: there is no machine.
@@ -373,7 +197,10 @@ impl TlsFilter {
         let progress = self.drive(cx, out, |machine, wire| machine.decrypt(data, wire))?;
         let Some(mut progress) = progress else { return Ok(()) };
         if progress.asked {
-            let config = self.server_config(cx, out)?;
+            let hello = self.machine.as_ref().map(Machine::hello).unwrap_or_default();
+            let sni = hello.server_name.clone().unwrap_or_default();
+            self.facts.borrow_mut().hostname = sni;
+            let config = self.options.server_config(cx, &hello, out)?;
             let configured = self.drive(cx, out, |machine, wire| machine.configure(config, wire))?;
             progress = configured.unwrap_or_default();
         }
