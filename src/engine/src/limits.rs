@@ -91,6 +91,10 @@ pub(crate) const DNS_HOSTS_AGE: Duration = Duration::from_secs(5);
 pub(crate) const DNS_FILE_BYTES: u64 = 1 << 20;
 /// Shortest pause between attempts to connect, whatever `retryDelay` says: an endless retry must not take a whole core.
 pub(crate) const CONNECT_RETRY_PAUSE: Duration = Duration::from_millis(10);
+/// Bytes of files that one `http.Directory` keeps; the others are read each time.
+pub(crate) const DIRECTORY_BYTES: usize = 8 << 20;
+/// Longest file of the system that `http.Directory` serves, bytes.
+pub(crate) const DIRECTORY_FILE_BYTES: u64 = 16 << 20;
 /// Targets of one logger.
 pub(crate) const LOG_TARGETS: usize = 16;
 /// Pause before a log file that could not be opened is tried again.

@@ -30,7 +30,7 @@ pub struct File {
 }
 
 /// Content types by what follows the last dot of a name.
-const TYPES: &[(&str, &str)] = &[
+pub(super) const TYPES: &[(&str, &str)] = &[
     ("css", "text/css"),
     ("csv", "text/csv"),
     ("gif", "image/gif"),
@@ -128,7 +128,7 @@ impl File {
 }
 
 /// Whether an `accept-encoding` names this coding without refusing it (RFC 9110 section 12.5.3).
-fn takes(accepts: &str, coding: &str) -> bool {
+pub(super) fn takes(accepts: &str, coding: &str) -> bool {
     accepts.split(',').any(|item| {
         let mut parts = item.split(';').map(str::trim);
         let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(coding));

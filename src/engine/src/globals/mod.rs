@@ -19,6 +19,7 @@ mod events;
 mod functions;
 mod http;
 mod http_agent;
+mod http_directory;
 mod http_file;
 mod json;
 mod logging;
@@ -141,7 +142,7 @@ pub(crate) static GLOBALS: &[Global] = &[
     },
     Global {
         name: "http",
-        about: "Agent, File",
+        about: "Agent, Directory, File, Match",
         init: http::init,
     },
     Global {
