@@ -119,6 +119,14 @@ impl Data {
         };
     }
 
+    /// The only chunk; None when there are none, or several.
+    pub fn single(&self) -> Option<&Bytes> {
+        match &self.chunks {
+            Chunks::One(chunk) => Some(chunk),
+            Chunks::None | Chunks::Many(_) => None,
+        }
+    }
+
     /// The chunks in order.
     pub fn chunks(&self) -> impl Iterator<Item = &Bytes> {
         let (one, many) = match &self.chunks {

@@ -14,8 +14,10 @@ pub(crate) const WORKER_STACK_BYTES: usize = 1 << 20;
 pub(crate) const SCRIPT_CALLBACK_TIME: Duration = Duration::from_secs(10);
 /// Steps of one turn of the loop before it is considered stuck and ended with an error (`loop`, mutual links).
 pub(crate) const TURN_STEPS: usize = 1 << 20;
-/// Bytes read from a socket at once.
+/// Bytes read from a socket at once, as a rule.
 pub(crate) const READ_BYTES: usize = 16 << 10;
+/// Bytes read from a socket at once while its peer sends faster than `READ_BYTES` a read.
+pub(crate) const READ_MOST_BYTES: usize = 128 << 10;
 /// Output pending for a socket above which the source of the data stops being read (`congestionLimit`).
 pub(crate) const CONGESTION_BYTES: usize = 1 << 20;
 /// Slices that one vectored write hands to the kernel (below IOV_MAX).

@@ -260,7 +260,9 @@ pub struct Counter(AtomicU64);
 impl Counter {
     /// Adds `n`.
     pub fn add(&self, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
+        // One thread writes: no other's change can come between.
+        self.0
+            .store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
     /// The number now.
     pub fn get(&self) -> u64 {
@@ -275,7 +277,9 @@ pub struct Gauge(AtomicI64);
 impl Gauge {
     /// Adds `n`, which may be negative.
     pub fn add(&self, n: i64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
+        // One thread writes: no other's change can come between.
+        self.0
+            .store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
     /// The number now.
     pub fn get(&self) -> i64 {

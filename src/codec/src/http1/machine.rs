@@ -140,6 +140,9 @@ impl Machine {
     fn take_head<S: Side>(&mut self, input: &mut Chunks) -> Result<Option<(Bytes, Layout)>, Error> {
         if self.gather.held_len() == 0 {
             let front = input.front();
+            if front.is_empty() {
+                return Ok(None);
+            }
             if S::start(front, self.fresh) == Ok(true)
                 && let Ok(Some(layout)) = S::read(front)
                 && layout.is_strict(front, &self.limits)

@@ -101,11 +101,11 @@ pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// # Errors
 /// `Method` or `StartLine`; `Http2Preface` once all of it has arrived.
 pub(super) fn check_request_start(line: &[u8], preface: bool) -> Result<bool, Error> {
+    if LINES.iter().any(|(start, _)| line.starts_with(start)) {
+        return Ok(true);
+    }
     let mut longest = 0;
     for (start, _) in &LINES {
-        if line.starts_with(start) {
-            return Ok(true);
-        }
         longest = longest.max(common_prefix(line, start));
     }
     if preface {

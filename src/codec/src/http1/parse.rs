@@ -151,6 +151,9 @@ pub(super) fn trailers(block: &[u8]) -> Result<(), Error> {
 /// `StartLine` for what is no `HTTP/`, `Version` for another version.
 pub(super) fn check_response_start(line: &[u8]) -> Result<bool, Error> {
     const NAME: &[u8] = b"HTTP/1.";
+    if line.starts_with(b"HTTP/1.1") {
+        return Ok(true);
+    }
     match (common_prefix(line, NAME), line.get(NAME.len())) {
         (same, _) if same < NAME.len() => match line.get(same) {
             None => Ok(false),

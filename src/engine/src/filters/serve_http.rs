@@ -7,7 +7,7 @@ use crate::js::{self, Callback};
 use crate::limits;
 use crate::message::MessageBuilder;
 use crate::pipeline::{Args, Build, Child, Cx, Filter, Make, Out, Spec, Sub, Subs, Wake};
-use crate::session::{HttpOptions, Incoming, Server};
+use crate::session::{Constant, HttpOptions, Incoming, Server};
 use crate::value::Saved;
 use rquickjs::Value;
 use std::rc::Rc;
@@ -25,14 +25,15 @@ pub(super) static SPEC: Spec = Spec {
 const TUNNEL: u64 = u64::MAX;
 
 fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
+    let options = Rc::new(HttpOptions::parse(&build.options(1)?)?);
     let handler = match build.optional_callback(0) {
         Some(callback) => Handler::Call(callback),
         None if js::message_of(build.ctx, &build.arg(0)).is_some() => {
-            Handler::Value(Saved::new(build.ctx, build.arg(0)))
+            let value = Saved::new(build.ctx, build.arg(0));
+            Handler::Value(Rc::new(Constant::new(value, options.buffer_size)))
         }
         None => return Err(build.expects(0, "a Message or a function")),
     };
-    let options = Rc::new(HttpOptions::parse(&build.options(1)?)?);
     let sub = build.sub.clone();
     Ok(Rc::new(move || {
         Box::new(ServeHttp {
@@ -48,7 +49,7 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
 #[derive(Clone)]
 enum Handler {
     Call(Callback),
-    Value(Saved),
+    Value(Rc<Constant>),
 }
 
 struct ServeHttp {
@@ -102,7 +103,12 @@ impl ServeHttp {
 
     fn serve(&mut self, cx: &mut Cx<'_>, key: u64, request: crate::message::Message, out: &mut Out<'_>) {
         let result = match &self.handler {
-            Handler::Value(value) => Ok(value.get(&cx.js)),
+            Handler::Value(constant) => {
+                if self.server.answer_constant(cx, key, constant, out) {
+                    return;
+                }
+                Ok(constant.value().get(&cx.js))
+            }
             Handler::Call(callback) => match js::message_value(&cx.js, request) {
                 Ok(request) => cx.call(out, callback, (request,)),
                 Err(error) => Err(cx.failed(&out.place(), error)),

@@ -26,7 +26,44 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 thread_local! {
     // Bytes are read into one block a thread and cut off it: idle connections hold no buffer.
-    static BLOCK: RefCell<BytesMut> = RefCell::new(BytesMut::new());
+    static BLOCK: RefCell<Block> = RefCell::default();
+}
+
+/// See the thread local.
+struct Block {
+    bytes: BytesMut,
+    /// Bytes that a read is given room for: grows while peers fill it, shrinks when they don't.
+    room: usize,
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Block {
+            bytes: BytesMut::new(),
+            room: limits::READ_BYTES,
+        }
+    }
+}
+
+impl Block {
+    /// Room for a read.
+    fn make_room(&mut self) {
+        if self.bytes.capacity() < self.room / 4 {
+            // Small reads share a block; a large one has it alone.
+            self.bytes.reserve(self.room.max(2 * limits::READ_BYTES));
+        }
+    }
+
+    /// Cuts off what a read of at most `most` bytes gave.
+    fn take(&mut self, most: usize) -> bytes::Bytes {
+        let got = self.bytes.len();
+        if got == most && got >= limits::READ_BYTES {
+            self.room = (self.room * 2).min(limits::READ_MOST_BYTES);
+        } else if got < limits::READ_BYTES / 2 {
+            self.room = limits::READ_BYTES;
+        }
+        self.bytes.split().freeze()
+    }
 }
 
 /// Where received bytes go.
@@ -57,8 +94,8 @@ pub(crate) struct Connection {
     flushing: Cell<bool>,
     /// Bytes have moved, either way.
     used: Cell<bool>,
-    last_read: Cell<Instant>,
-    last_write: Cell<Instant>,
+    read: Activity,
+    write: Activity,
     reading: RefCell<Option<Task>>,
     writing: RefCell<Option<Task>>,
     closed: Cell<bool>,
@@ -66,6 +103,33 @@ pub(crate) struct Connection {
     /// The counters of its listener or target.
     traffic: Rc<Traffic>,
     me: Weak<Connection>,
+}
+
+/// When something last moved one way. Known as well as the sweep of timeouts needs it: traffic does not read the clock.
+struct Activity {
+    since_sweep: Cell<bool>,
+    last: Cell<Instant>,
+}
+
+impl Activity {
+    fn new(now: Instant) -> Self {
+        Activity {
+            since_sweep: Cell::new(false),
+            last: Cell::new(now),
+        }
+    }
+
+    fn mark(&self) {
+        self.since_sweep.set(true);
+    }
+
+    /// When it was, as seen by the sweep at `now`.
+    fn last(&self, now: Instant) -> Instant {
+        if self.since_sweep.replace(false) {
+            self.last.set(now);
+        }
+        self.last.get()
+    }
 }
 
 /// What to do when the pending output is sent.
@@ -114,8 +178,8 @@ impl Connection {
             unwritable: Cell::new(false),
             flushing: Cell::new(false),
             used: Cell::new(false),
-            last_read: Cell::new(now),
-            last_write: Cell::new(now),
+            read: Activity::new(now),
+            write: Activity::new(now),
             reading: RefCell::default(),
             writing: RefCell::default(),
             closed: Cell::new(false),
@@ -181,10 +245,13 @@ impl Connection {
         }
         self.used.set(true);
         if self.pending.borrow().is_empty() {
-            self.last_write.set(Instant::now());
+            self.write.mark();
         }
-        self.pending.borrow_mut().append(data);
-        let pending = self.pending.borrow().len();
+        let pending = {
+            let mut pending = self.pending.borrow_mut();
+            pending.append(data);
+            pending.len()
+        };
         if self.options.buffer_limit.is_some_and(|limit| pending > limit) {
             return self.fail(StreamError::BufferOverflow);
         }
@@ -226,22 +293,21 @@ impl Connection {
             if pending.is_empty() {
                 return Ok(());
             }
-            let sent = {
-                let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES];
-                let mut used = 0;
-                for (slice, chunk) in slices.iter_mut().zip(pending.chunks()) {
-                    *slice = IoSlice::new(chunk);
-                    used += 1;
-                }
-                writer.try_write_vectored(&slices[..used])
+            let sent = match pending.single() {
+                Some(chunk) => writer.try_write(chunk),
+                None => send_slices(writer, &pending),
             };
             match sent {
                 Ok(sent) => {
-                    drop(pending.shift(sent));
+                    if sent == pending.len() {
+                        *pending = Data::new();
+                    } else {
+                        drop(pending.shift(sent));
+                    }
                     drop(pending);
                     self.sent().add(sent as u64);
                     self.traffic.sent.set(self.traffic.sent.get() + sent as u64);
-                    self.last_write.set(Instant::now());
+                    self.write.mark();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -424,7 +490,7 @@ impl Sweep for Connection {
     fn sweep(&self, now: Instant) {
         let over =
             |limit: Option<Duration>, last: Instant| limit.is_some_and(|limit| now.duration_since(last) >= limit);
-        let (read, write) = (self.last_read.get(), self.last_write.get());
+        let (read, write) = (self.read.last(now), self.write.last(now));
         let error = if over(self.options.read_timeout, read) {
             StreamError::ReadTimeout
         } else if over(self.options.write_timeout, write) && !self.pending.borrow().is_empty() {
@@ -444,14 +510,25 @@ impl Sweep for Connection {
     }
 }
 
+/// Sends several chunks with one call.
+fn send_slices(writer: &OwnedWriteHalf, pending: &Data) -> io::Result<usize> {
+    let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES];
+    let mut used = 0;
+    for (slice, chunk) in slices.iter_mut().zip(pending.chunks()) {
+        *slice = IoSlice::new(chunk);
+        used += 1;
+    }
+    writer.try_write_vectored(&slices[..used])
+}
+
 /// One read into the thread's block; what was read is cut off.
 async fn read_some(reader: &mut OwnedReadHalf) -> io::Result<bytes::Bytes> {
     poll_fn(|cx| {
         BLOCK.with_borrow_mut(|block| {
-            if block.capacity() < limits::READ_BYTES / 4 {
-                block.reserve(limits::READ_BYTES * 2);
-            }
-            pin!(reader.read_buf(block)).poll(cx).map_ok(|_| block.split().freeze())
+            block.make_room();
+            let most = block.bytes.capacity();
+            let got = pin!(reader.read_buf(&mut block.bytes)).poll(cx);
+            got.map_ok(|_| block.take(most))
         })
     })
     .await
@@ -484,7 +561,7 @@ impl Connection {
                     .received
                     .set(self.traffic.received.get() + bytes.len() as u64);
                 self.used.set(true);
-                self.last_read.set(Instant::now());
+                self.read.mark();
                 self.input(Event::Data(bytes.into()));
                 return true;
             }

@@ -89,6 +89,21 @@ impl Clock {
         self.calls.set(self.calls.get() + 1);
     }
 
+    /// Callbacks so far: while this stays, no script has changed anything.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.get()
+    }
+
+    /// As `start`; taken back when `run` says that nothing began.
+    fn start_if(&self, run: impl FnOnce() -> bool) -> bool {
+        self.start();
+        let began = run();
+        if !began {
+            self.calls.set(self.calls.get() - 1);
+        }
+        began
+    }
+
     fn is_over(&self) -> bool {
         match self.seen.get() {
             (call, Some(since)) if call == self.calls.get() => since.elapsed() > limits::SCRIPT_CALLBACK_TIME,
@@ -250,11 +265,10 @@ impl Realm {
                     }
                 }
                 if work.is_empty() {
-                    let ended = self.ended.take();
-                    if ended.is_empty() && self.deferred.borrow().is_empty() {
+                    if self.ended.borrow().is_empty() && self.deferred.borrow().is_empty() {
                         break;
                     }
-                    ended.into_iter().for_each(|instance| finish(&mut cx, &instance));
+                    drain(&self.ended, |instance| finish(&mut cx, &instance));
                 }
                 work.reverse();
             }
@@ -264,9 +278,7 @@ impl Realm {
             }
         });
         // A flush may close a socket, and that drop a pipeline: its end belongs to the next turn.
-        for flush in self.flushes.take() {
-            flush.flush();
-        }
+        drain(&self.flushes, |flush| flush.flush());
         if !self.ended.borrow().is_empty() {
             self.run_turn(None, &mut |_, _| {});
         }
@@ -276,8 +288,7 @@ impl Realm {
     /// True when there may be more.
     fn run_jobs(&self, ctx: &Ctx<'_>) -> bool {
         for _ in 0..limits::JOBS_PER_TURN {
-            self.clock.start();
-            if !ctx.execute_pending_job() {
+            if !self.clock.start_if(|| ctx.execute_pending_job()) {
                 return false;
             }
         }
@@ -365,6 +376,16 @@ impl Drop for Realm {
         }
         self.js.with(|ctx| drop(ctx.remove_userdata::<RealmSlot>()));
         self.store.clear();
+    }
+}
+
+/// Gives each item to `f`, which may add others for the next time. The list's memory is kept: most turns need it.
+fn drain<T>(list: &RefCell<Vec<T>>, f: impl FnMut(T)) {
+    let mut items = list.take();
+    items.drain(..).for_each(f);
+    let mut added = list.borrow_mut();
+    if added.is_empty() {
+        *added = items;
     }
 }
 

@@ -49,6 +49,19 @@ pub(crate) struct ResponseInfo {
 }
 
 impl ResponseWriter {
+    /// For the response to a request of HTTP/1.1 that lets the connection stay.
+    pub(super) fn to_plain() -> Self {
+        ResponseWriter {
+            keep_version: false,
+            ..ResponseWriter::default()
+        }
+    }
+
+    /// Whether it is as [`ResponseWriter::to_plain`] says.
+    pub(super) fn is_plain(&self) -> bool {
+        self.to == Expect::Other && !(self.upgrade || self.is_http10 || self.is_last || self.keep_version)
+    }
+
     /// For the response to this request.
     pub(crate) fn to_request(head: &RequestHead) -> Self {
         ResponseWriter {

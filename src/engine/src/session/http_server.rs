@@ -1,6 +1,7 @@
 //! The server's side of an HTTP/1 connection: requests out of bytes, responses into bytes in the order of the requests.
 //! Not for who answers: `demuxHTTP` and `serveHTTP` do. Source: pipyjs/http.md sections 2 to 4; RFC 9112 2.2, 8, 9.
 
+use super::http_constant::Constant;
 use super::http_encode::report;
 use super::http_error;
 use super::http_options::HttpOptions;
@@ -269,6 +270,12 @@ impl Server {
             (Outcome::Tunnel, Event::StreamEnd(reason)) => slot.outcome = Outcome::Failed(reason),
             _ => return,
         }
+        self.send(cx, index, bytes, out);
+    }
+
+    /// Sends bytes of a response, or keeps them until those before it are sent.
+    fn send(&mut self, cx: &Cx<'_>, index: usize, bytes: Data, out: &mut Out<'_>) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
         if !bytes.is_empty() {
             if index == 0 && slot.held.is_empty() {
                 out.emit(Event::Data(bytes));
@@ -282,6 +289,21 @@ impl Server {
         if index == 0 && !matches!(self.slots.front().map(|slot| &slot.outcome), Some(Outcome::Open)) {
             self.settle(out);
         }
+    }
+
+    /// Answers request `key`, which is complete, with a constant; false when it takes the usual way.
+    pub(crate) fn answer_constant(&mut self, cx: &Cx<'_>, key: u64, constant: &Constant, out: &mut Out<'_>) -> bool {
+        if self.ended || cx.realm.is_retired() {
+            return false;
+        }
+        let Some(slot) = self.slot(key).filter(|slot| slot.is_plain()) else {
+            return false;
+        };
+        let Some(bytes) = constant.bytes(cx) else { return false };
+        slot.outcome = Outcome::Done { close: false };
+        let index = key.saturating_sub(self.first) as usize;
+        self.send(cx, index, bytes, out);
+        true
     }
 
     /// Takes an event from behind the tunnel.

@@ -56,6 +56,11 @@ impl Slot {
         matches!(self.outcome, Outcome::Open) && !self.encoder.is_sending()
     }
 
+    /// True when nothing of the request or the connection changes the response, and none has begun.
+    pub(super) fn is_plain(&self) -> bool {
+        self.writer.is_plain() && matches!(self.outcome, Outcome::Open) && !self.encoder.is_open()
+    }
+
     /// Forgets what was collected of a response.
     pub(super) fn forget(&mut self) {
         self.child = None;

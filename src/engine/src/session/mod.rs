@@ -2,6 +2,7 @@
 //! Not for bytes into messages (codec) nor for the filters' arguments (filters/).
 
 mod acceptor;
+mod http_constant;
 mod http_encode;
 pub(crate) mod http_error;
 mod http_options;
@@ -25,6 +26,7 @@ mod tls_session;
 mod tls_tests;
 
 pub(crate) use acceptor::{Acceptor, Preamble};
+pub(crate) use http_constant::Constant;
 pub(crate) use http_encode::{Encoder, report};
 pub(crate) use http_options::{HttpOptions, MuxOptions};
 pub(crate) use http_pool::{Key, Pool};

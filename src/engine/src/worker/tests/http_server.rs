@@ -382,3 +382,35 @@ async fn a_body_too_large_to_hold_is_refused() {
         "HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
     );
 }
+
+/// pipyjs/globals.md section 3: a Message is read at each use. The answer is made into bytes once, and again after scripts.
+#[tokio::test(flavor = "current_thread")]
+async fn a_constant_answer_is_as_scripts_left_it() {
+    let script = "((head = { headers: { n: 0 } }) => pipy().listen('127.0.0.1:PORT')
+        .handleData(data => data.toString().startsWith('POST') && head.headers.n++)
+        .serveHTTP(new Message(head, 'hi')))()";
+    let served = serve(script).await;
+    let mut stream = TcpStream::connect(("127.0.0.1", served.port)).await.expect("connects");
+    let answer = |n: u32, end: &str| format!("HTTP/1.1 200 OK\r\nn: {n}\r\ncontent-length: 2\r\nconnection: {end}");
+    let kept = |n: u32| answer(n, "keep-alive\r\n\r\nhi");
+    for (name, input, output) in [
+        ("first", "GET / HTTP/1.1\r\n\r\n", kept(0)),
+        ("again", "GET / HTTP/1.1\r\n\r\n", kept(0)),
+        ("changed", "POST / HTTP/1.1\r\ncontent-length: 1\r\n\r\nx", kept(1)),
+        (
+            "two at once",
+            "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            kept(1).repeat(2),
+        ),
+        ("changed again", "POST / HTTP/1.1\r\n\r\n", kept(2)),
+        (
+            "no body for HEAD",
+            "HEAD / HTTP/1.1\r\n\r\n",
+            answer(2, "keep-alive\r\n\r\n"),
+        ),
+        ("the last one", "GET / HTTP/1.0\r\n\r\n", answer(2, "close\r\n\r\nhi")),
+    ] {
+        stream.write_all(input.as_bytes()).await.expect("writes");
+        expects(name, &mut stream, &output).await;
+    }
+}
