@@ -1,4 +1,4 @@
-//! `DNS.resolve(name)`. Messages of the protocol (`decode`, `encode`) are not here. Source: pipyjs/globals.md section 12.
+//! `DNS.resolve(name)`. Messages of the protocol (`decode`, `encode`) are in dns_message.rs. Source: pipyjs/globals.md section 12.
 
 use crate::js::{self, Deferred, throw_error};
 use crate::limits;
@@ -15,6 +15,7 @@ pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     debug_assert!(stored.is_ok(), "user data is not borrowed while a realm is set up");
     let dns = Object::new(ctx.clone())?;
     dns.set("resolve", Function::new(ctx.clone(), lookup)?)?;
+    super::dns_message::init(ctx, &dns)?;
     ctx.globals().set("DNS", dns)
 }
 

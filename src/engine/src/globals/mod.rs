@@ -14,6 +14,7 @@ mod crypto_sign;
 #[cfg(test)]
 mod crypto_tests;
 mod dns;
+mod dns_message;
 mod embedded;
 mod events;
 mod functions;
@@ -21,6 +22,7 @@ mod http;
 mod http_agent;
 mod http_directory;
 mod http_file;
+mod ip;
 mod json;
 mod logging;
 mod logging_file;
@@ -57,13 +59,28 @@ pub(crate) struct Global {
 pub(crate) static GLOBALS: &[Global] = &[
     Global {
         name: "DNS",
-        about: "names to addresses",
+        about: "names to addresses; messages of the protocol",
         init: dns::init,
     },
     Global {
         name: "Data",
         about: "bytes; class of events and of message bodies",
         init: events::data,
+    },
+    Global {
+        name: "IP",
+        about: "an address: version, bytes, numbers",
+        init: ip::ip,
+    },
+    Global {
+        name: "IPEndpoint",
+        about: "an address with a port",
+        init: ip::endpoint,
+    },
+    Global {
+        name: "IPMask",
+        about: "a network: base, mask, hosts, contains",
+        init: ip::mask,
     },
     Global {
         name: "JSON",
@@ -84,6 +101,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "MessageStart",
         about: "event: the beginning of a message",
         init: events::message_start,
+    },
+    Global {
+        name: "Netmask",
+        about: "the older name of IPMask",
+        init: ip::netmask,
     },
     Global {
         name: "StreamEnd",
