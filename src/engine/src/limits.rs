@@ -34,6 +34,12 @@ pub(crate) const PIPELINE_DEPTH: usize = 256;
 pub(crate) const LAYOUT_FILTERS: usize = 1024;
 /// Modules of one codebase that may be loaded.
 pub(crate) const MODULES: usize = 1024;
+/// Pipelines that the scripts of one worker have spawned (`spawn`, `process`, `pipy.read`) and that have not ended.
+pub(crate) const SPAWNED_PIPELINES: usize = 65_536;
+/// Files that the scripts of one worker read as streams at a time (`pipy.read`); each has a thread.
+pub(crate) const SCRIPT_READS: usize = 64;
+/// Bytes read of such a file at once.
+pub(crate) const FILE_READ_BYTES: usize = 64 << 10;
 /// Pending `Timeout` objects and other script timers of one worker.
 pub(crate) const SCRIPT_TIMERS: usize = 100_000;
 /// Longest interval of a task (24 hours) and shortest (10 ms), seconds; pipyjs/model.md section 2.

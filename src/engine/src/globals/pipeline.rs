@@ -1,19 +1,46 @@
-//! `pipeline($ => ...)`: builds a layout and returns it as a template; `pipeline.Hub`. Source: pipyjs/model.md 1.5.3,
-//! globals.md section 11.
+//! `pipeline($ => ...)`: builds a layout and returns it as a template; `template.spawn(...args)` and
+//! `template.process(input)` run it; `pipeline.Hub`. Source: pipyjs/model.md 1.5.3, globals.md section 11.
 
 use crate::filters::define_hub;
-use crate::js::{self, throw_error, throw_type};
-use crate::pipeline::{Layout, Template, realm, template_of};
-use rquickjs::function::{Function, Opt};
-use rquickjs::{Class, Ctx, Value};
+use crate::js::{self, Callback, throw_error, throw_type};
+use crate::pipeline::{Feed, Layout, Template, realm, spawn_pipeline, template_of};
+use rquickjs::function::{Function, Opt, Rest, This};
+use rquickjs::{Class, Ctx, Promise, Value};
 use std::rc::Rc;
 
 pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
+    let Some(prototype) = Class::<Template>::prototype(ctx)? else {
+        return Err(throw_error(ctx, "the class PipelineTemplate has no prototype"));
+    };
+    prototype.set("spawn", Function::new(ctx.clone(), spawn)?)?;
+    prototype.set("process", Function::new(ctx.clone(), process)?)?;
     let pipeline = Function::new(ctx.clone(), pipeline)?;
     if let Some(object) = pipeline.as_object() {
         define_hub(ctx, object, "Hub")?;
     }
     ctx.globals().set("pipeline", pipeline)
+}
+
+/// `template.spawn(...args)`: a pipeline of its own; a promise of what its `onEnd` returns.
+fn spawn<'js>(ctx: Ctx<'js>, this: This<Class<'js, Template>>, args: Rest<Value<'js>>) -> js::Result<Promise<'js>> {
+    let layout = this.0.borrow().layout();
+    spawn_pipeline(&ctx, &realm(&ctx), layout, args.0, Feed::Nothing)
+}
+
+/// `template.process(events | fn)`: as `spawn`, and feeds it.
+fn process<'js>(ctx: Ctx<'js>, this: This<Class<'js, Template>>, input: Opt<Value<'js>>) -> js::Result<Promise<'js>> {
+    let layout = this.0.borrow().layout();
+    let input = input.0.unwrap_or_else(|| Value::new_undefined(ctx.clone()));
+    let mut events = Vec::new();
+    let feed = if let Some(next) = Callback::from_value(&ctx, &input) {
+        Feed::Calls(next)
+    } else if js::events_of(&ctx, &input, &mut events) {
+        Feed::Events(events)
+    } else {
+        let what = "an event, a Message, an array of those or a function";
+        return Err(throw_type(&ctx, &format!("argument 1 expects {what}")));
+    };
+    spawn_pipeline(&ctx, &realm(&ctx), layout, Vec::new(), feed)
 }
 
 fn pipeline<'js>(ctx: Ctx<'js>, target: Opt<Value<'js>>) -> js::Result<Class<'js, Template>> {

@@ -13,6 +13,8 @@ pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     let facts = host(ctx).facts();
     pipy.set("load", load(ctx)?)?;
     pipy.set("solve", solve(ctx)?)?;
+    pipy.set("listen", Function::new(ctx.clone(), super::listen::listen)?)?;
+    super::read::init(ctx, &pipy)?;
     pipy.set("import", Function::new(ctx.clone(), import)?)?;
     pipy.set(
         "list",

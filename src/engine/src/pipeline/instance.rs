@@ -1,9 +1,10 @@
 //! Running pipelines: who owns them, where their output goes, how they start and end. Source: pipyjs/model.md 1.2.
 
-use super::{Cx, Filter, Layout, Realm, Tap, Wake, Work};
+use super::{Cx, Filter, Layout, Realm, Tap, Task, Wake, Work};
 use crate::event::Event;
 use crate::js::{Context, Inbound};
 use crate::value::Saved;
+use rquickjs::Value;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
@@ -23,6 +24,8 @@ pub(crate) struct Instance {
     pub(super) doors: Box<[Cell<Door>]>,
     pub(super) chain: Option<Rc<Chain>>,
     pub(super) depth: usize,
+    /// What feeds it, for a spawned one.
+    pub(super) feeding: RefCell<Option<Task>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,6 +68,11 @@ pub(crate) enum Output {
 pub(crate) trait Sink {
     /// An event; after a StreamEnd nothing comes.
     fn event(&self, cx: &mut Cx<'_>, event: Event);
+
+    /// The pipeline has ended; `result` is what `onEnd` returned, or undefined.
+    fn ended<'js>(&self, cx: &mut Cx<'js>, result: Value<'js>) {
+        let _ = (cx, result);
+    }
 }
 
 /// Arguments that `onStart` is called with.
@@ -111,6 +119,7 @@ impl Instance {
             output,
             chain,
             depth,
+            feeding: RefCell::default(),
         })
     }
 
@@ -161,6 +170,11 @@ impl Instance {
     /// True once it has been told to end.
     pub(crate) fn is_ended(&self) -> bool {
         self.state.get() == State::Ended
+    }
+
+    /// Keeps what feeds it until it ends.
+    pub(crate) fn feed(&self, task: Task) {
+        *self.feeding.borrow_mut() = Some(task);
     }
 
     /// Ends it: `onEnd`, then reset, at the end of the turn.

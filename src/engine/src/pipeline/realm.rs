@@ -1,15 +1,15 @@
 //! A realm: one loaded version of the scripts on one thread, and the turns of its loop. Source: pipyjs/model.md 1.2
 //! "One turn of the loop". After a reload the old realm lives on until its last pipeline has ended, then is freed whole.
 
-use super::instance::State;
-use super::{Args, Background, Cx, Instance, Layout, Modules, OnStart, Out, Output, Port, Tap, Task, Wake, spawn};
+use super::turn::{finish, step, stuck};
+use super::{Args, Background, Cx, Instance, Layout, Modules, Port, Tap, Task, Wake, spawn};
 use crate::error::{Error, ScriptError};
-use crate::event::{Event, Reason};
+use crate::event::Event;
 use crate::js::{self, Host, Scope};
 use crate::limits;
 use crate::metrics::Counters;
 use crate::value::{Saved, Store};
-use rquickjs::{Ctx, JsLifetime, Value};
+use rquickjs::{Ctx, JsLifetime};
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -25,7 +25,12 @@ pub(crate) enum Work {
     Started(Rc<Instance>, Result<Saved, Saved>),
     /// A filter is woken.
     Wake(Rc<Instance>, usize, Wake),
+    /// What a script asked for that needs a turn.
+    Run(Box<Later>),
 }
+
+/// See [`Work::Run`]. What it adds to the list is done in that order, before anything else.
+pub(crate) type Later = dyn FnOnce(&mut Cx<'_>, &mut Vec<Work>);
 
 /// Something that collects output during a turn and passes it on at its end (a socket).
 pub(crate) trait Flush {
@@ -45,6 +50,10 @@ pub(crate) struct Realm {
     pub clock: Rc<Clock>,
     /// True for codebases of dialect E1 (a task without `onStart`, a multi-way `link`), which a few functions honour.
     pub legacy: Cell<bool>,
+    /// Pipelines that scripts have spawned and that have not ended.
+    pub(super) spawned: Cell<usize>,
+    /// Those of them that no pipeline asked for: they end with their version.
+    strays: RefCell<Vec<Weak<Instance>>>,
     modules: RefCell<Option<Rc<dyn Modules>>>,
     deferred: RefCell<Vec<Work>>,
     ended: RefCell<Vec<Rc<Instance>>>,
@@ -143,6 +152,8 @@ impl Realm {
             background: Background::default(),
             clock,
             legacy: Cell::new(false),
+            spawned: Cell::new(0),
+            strays: RefCell::default(),
             modules: RefCell::new(None),
             deferred: RefCell::default(),
             ended: RefCell::default(),
@@ -206,6 +217,13 @@ impl Realm {
     /// Adds work to the current turn, after what is under way. For functions that scripts call.
     pub(crate) fn defer(&self, work: Work) {
         self.deferred.borrow_mut().push(work);
+    }
+
+    /// The scripts are not going to run: lets go of what they have begun, which holds the realm.
+    pub(crate) fn abandon(&self) {
+        self.closing.set(true);
+        let begun = self.deferred.take();
+        drop(begun);
     }
 
     /// Flushes at the end of the turn.
@@ -319,9 +337,26 @@ impl Realm {
 
     /// A newer version runs: what lives on of this one are its connections alone, so its timers stop. A worker that ends
     /// keeps them, for they are what its `exit` pipelines wait with.
-    pub(crate) fn supersede(&self) {
+    pub(crate) fn supersede(self: &Rc<Self>) {
         self.retire();
         self.superseded.set(true);
+        let strays = self.strays.take();
+        let living: Vec<_> = strays.iter().filter_map(Weak::upgrade).collect();
+        if !living.is_empty() {
+            living.iter().for_each(Instance::end);
+            self.turn(None, |_, _| {});
+        }
+    }
+
+    /// Notes a pipeline that ends with its version.
+    pub(super) fn adopt_stray(&self, instance: &Rc<Instance>) {
+        let mut strays = self.strays.borrow_mut();
+        if strays.len() == strays.capacity() {
+            strays.retain(|instance| instance.strong_count() > 0);
+            let living = strays.len();
+            strays.reserve(living.max(16));
+        }
+        strays.push(Rc::downgrade(instance));
     }
 
     /// See [`Realm::supersede`].
@@ -387,190 +422,4 @@ fn drain<T>(list: &RefCell<Vec<T>>, f: impl FnMut(T)) {
     if added.is_empty() {
         *added = items;
     }
-}
-
-fn step(cx: &mut Cx<'_>, item: Work, work: &mut Vec<Work>) {
-    match item {
-        Work::Input(instance, index, event) => match instance.state.get() {
-            State::Ended => {}
-            // Only what enters from outside waits for `onStart`.
-            State::Starting if index == 0 => {
-                let held = instance.held.borrow_mut().push(event);
-                if let Err(error) = held {
-                    instance.held.borrow_mut().clear();
-                    instance.state.set(State::Running);
-                    work.push(Work::Input(instance, 0, error.into()));
-                }
-            }
-            _ if !instance.admits(index, &event) => {}
-            _ if index >= instance.len => leave(cx, &instance, event, work),
-            _ => run(cx, &instance, index, work, |filter, cx, out| {
-                filter.process(cx, event, out)
-            }),
-        },
-        Work::Wake(instance, index, wake) if !instance.is_ended() && !instance.is_over(index) => {
-            run(cx, &instance, index, work, |filter, cx, out| filter.wake(cx, wake, out));
-        }
-        Work::Wake(..) => {}
-        Work::Start(instance, args) => start(cx, &instance, args, work),
-        Work::Started(instance, settled) => started(cx, &instance, settled, work),
-    }
-}
-
-/// Runs one filter; its outputs go on the run list, first on top.
-fn run(
-    cx: &mut Cx<'_>,
-    instance: &Rc<Instance>,
-    index: usize,
-    work: &mut Vec<Work>,
-    f: impl FnOnce(&mut dyn super::Filter, &mut Cx<'_>, &mut Out<'_>),
-) {
-    let taken = instance.filters.borrow_mut().get_mut(index).and_then(Option::take);
-    let Some(mut filter) = taken else { return };
-    let from = work.len();
-    f(&mut *filter, cx, &mut Out { instance, index, work });
-    if work.len() > from + 1 {
-        work[from..].reverse();
-    }
-    if let Some(slot) = instance.filters.borrow_mut().get_mut(index) {
-        *slot = Some(filter);
-    }
-}
-
-/// An event leaves a pipeline.
-fn leave(cx: &mut Cx<'_>, instance: &Rc<Instance>, event: Event, work: &mut Vec<Work>) {
-    match &instance.output {
-        Output::Filter { parent, index, key } => {
-            let parent = parent.upgrade();
-            if let Some(parent) = parent.filter(|parent| !parent.is_ended() && !parent.is_over(*index)) {
-                run(cx, &parent, *index, work, |filter, cx, out| {
-                    filter.output(cx, *key, event, out)
-                });
-            }
-        }
-        Output::Sink(sink) => sink.event(cx, event),
-    }
-}
-
-fn start(cx: &mut Cx<'_>, instance: &Rc<Instance>, args: Args, work: &mut Vec<Work>) {
-    if instance.depth > limits::PIPELINE_DEPTH {
-        tracing::error!(target: "pjs", depth = instance.depth, layout = instance.layout.name, "pipelines are nested too deeply");
-        work.push(Work::Input(
-            instance.clone(),
-            instance.len,
-            crate::event::StreamError::RuntimeError.into(),
-        ));
-        // Nothing may enter it: that would go on nesting.
-        instance.close_input();
-        return;
-    }
-    let on_start = instance.layout.on_start.borrow().clone();
-    match on_start {
-        None => {}
-        Some(OnStart::Events(events)) => {
-            work.extend(
-                events
-                    .into_iter()
-                    .rev()
-                    .map(|event| Work::Input(instance.clone(), 0, event)),
-            );
-        }
-        Some(OnStart::Call(callback)) => {
-            let args: js::Result<Vec<Value<'_>>> = match args {
-                Args::None => Ok(Vec::new()),
-                Args::Inbound(inbound) => inbound.value(&cx.js).map(|value| vec![value]),
-                Args::Values(values) => Ok(values.iter().map(|value| value.get(&cx.js)).collect()),
-            };
-            let result = args
-                .and_then(|args| cx.call_in(&instance.context.clone(), &callback, (rquickjs::function::Rest(args),)));
-            match result {
-                Ok(value) => first_input(cx, instance, value, work),
-                Err(error) => {
-                    let reason = cx.failed(&format!("onStart of {}", instance.layout.name), error);
-                    work.push(Work::Input(instance.clone(), 0, Event::StreamEnd(reason)));
-                }
-            }
-        }
-    }
-}
-
-/// What `onStart` returned: events, a promise of events, or nothing.
-fn first_input(cx: &mut Cx<'_>, instance: &Rc<Instance>, value: Value<'_>, work: &mut Vec<Work>) {
-    let mut events = Vec::new();
-    if let Some(promise) = js::promise_of(&value) {
-        instance.state.set(State::Starting);
-        // Weak: a promise that never settles would keep the pipeline, and with it all scripts of its version.
-        let target = Rc::downgrade(instance);
-        let realm = Rc::downgrade(&cx.realm);
-        let watching = js::on_settled(&value.ctx().clone(), &promise, move |settled| {
-            if let (Some(realm), Some(target)) = (realm.upgrade(), target.upgrade()) {
-                realm.defer(Work::Started(target, settled));
-            }
-        });
-        let Err(error) = watching else { return };
-        instance.state.set(State::Running);
-        events.push(Event::StreamEnd(cx.failed("onStart", error)));
-    } else if !js::events_of(value.ctx(), &value, &mut events) {
-        let message = "onStart did not return an event or Message or an array of those";
-        tracing::error!(target: "pjs", layout = instance.layout.name, "{message}");
-        events.clear();
-        let error = js::error_value(value.ctx(), message);
-        events.push(Event::StreamEnd(match error {
-            Ok(error) => Reason::Value(Saved::new(value.ctx(), error)),
-            Err(error) => cx.failed("onStart", error),
-        }));
-    }
-    work.extend(
-        events
-            .into_iter()
-            .rev()
-            .map(|event| Work::Input(instance.clone(), 0, event)),
-    );
-}
-
-fn started(cx: &mut Cx<'_>, instance: &Rc<Instance>, settled: Result<Saved, Saved>, work: &mut Vec<Work>) {
-    if instance.state.get() != State::Starting {
-        return;
-    }
-    instance.state.set(State::Running);
-    let held: Vec<Event> = instance.held.borrow_mut().take().collect();
-    work.extend(
-        held.into_iter()
-            .rev()
-            .map(|event| Work::Input(instance.clone(), 0, event)),
-    );
-    match settled {
-        Ok(value) => {
-            let ctx = cx.js.clone();
-            first_input(cx, instance, value.get(&ctx), work);
-        }
-        Err(error) => work.push(Work::Input(instance.clone(), 0, Event::StreamEnd(Reason::Value(error)))),
-    }
-}
-
-/// The end of a pipeline: `onEnd`, reset of all filters, back to the pool.
-fn finish(cx: &mut Cx<'_>, instance: &Rc<Instance>) {
-    let on_end = instance.layout.on_end.borrow().clone();
-    if let Some(callback) = on_end
-        && let Err(error) = cx.call_in(&instance.context.clone(), &callback, ())
-    {
-        cx.failed(&format!("onEnd of {}", instance.layout.name), error);
-    }
-    let mut filters = instance.filters.take();
-    filters.iter_mut().flatten().for_each(|filter| filter.reset());
-    instance.layout.recycle(filters);
-}
-
-/// Ends the pipelines of a turn that goes on for ever.
-fn stuck(item: Work, work: &mut Vec<Work>) {
-    let end = |item: Work| match item {
-        Work::Input(instance, ..)
-        | Work::Start(instance, _)
-        | Work::Started(instance, _)
-        | Work::Wake(instance, ..) => {
-            instance.end();
-        }
-    };
-    end(item);
-    work.drain(..).for_each(end);
 }

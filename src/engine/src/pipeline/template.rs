@@ -22,6 +22,11 @@ impl Template {
     pub(crate) fn make<'js>(ctx: &Ctx<'js>, layout: Rc<Layout>) -> js::Result<Class<'js, Template>> {
         Class::instance(ctx.clone(), Template { layout })
     }
+
+    /// The layout.
+    pub(crate) fn layout(&self) -> Rc<Layout> {
+        self.layout.clone()
+    }
 }
 
 /// The layout of the template that `value` is, if it is one.

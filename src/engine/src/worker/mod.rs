@@ -115,7 +115,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads the codebase on every thread, then opens the ports.
+    /// Loads the codebase on every thread and opens the ports, then accepts.
     ///
     /// # Errors  A script error with its place, or a port that cannot be opened; nothing runs then.
     pub async fn start(codebase: Arc<Codebase>, options: Options) -> Result<Self, Error> {
@@ -133,7 +133,7 @@ impl Engine {
             idle: vec![false; threads],
             collector,
         };
-        engine.switch(codebase, true).await?;
+        engine.switch(codebase).await?;
         Ok(engine)
     }
 
@@ -142,10 +142,10 @@ impl Engine {
     /// # Errors  The script's error; the old version goes on.
     pub async fn reload(&mut self, codebase: Arc<Codebase>) -> Result<(), Error> {
         self.idle.fill(false);
-        self.switch(codebase, false).await
+        self.switch(codebase).await
     }
 
-    async fn switch(&self, codebase: Arc<Codebase>, first: bool) -> Result<(), Error> {
+    async fn switch(&self, codebase: Arc<Codebase>) -> Result<(), Error> {
         let mut result = Ok(());
         for worker in &self.workers {
             let codebase = codebase.clone();
@@ -162,7 +162,7 @@ impl Engine {
             let committed = worker
                 .ask(|reply| {
                     if go {
-                        Control::Commit(first, reply)
+                        Control::Commit(reply)
                     } else {
                         Control::Abort(reply)
                     }

@@ -9,7 +9,7 @@ use crate::globals;
 use crate::js::{self, Options as JsOptions};
 use crate::limits;
 use crate::metrics::{Counters, builtin};
-use crate::net::{Address, ListenOptions, ListenTarget, Listener, Protocol, parse_address};
+use crate::net::{Address, Claims, ListenOptions, ListenTarget, Ports, parse_address};
 use crate::pipeline::{Realm, Task, spawn};
 use crate::script::{Loader, Root, RootKind, When};
 use crate::series::Metric;
@@ -32,7 +32,8 @@ pub(super) struct Program {
     host: Rc<WorkerHost>,
     version: String,
     roots: Vec<Root>,
-    ports: Vec<(Address, ListenTarget)>,
+    claims: Rc<Claims>,
+    is_started: bool,
 }
 
 impl Program {
@@ -55,23 +56,39 @@ impl Program {
         realm
             .with(globals::install)
             .map_err(|error| Error::Js(error.to_string()))?;
+        let claims = realm.with(|ctx| Claims::install(ctx, &slot.ports, slot.running.is_none()));
         let loader = Loader::new(&realm, codebase.clone(), slot.options.expression)?;
         *host.loader.borrow_mut() = Rc::downgrade(&loader);
-        let loaded = loader.load();
-        // Whatever came of the rest of the script: the process ends.
-        if let Some(code) = host.exited.get() {
-            return Err(Error::Exited(code));
-        }
-        let roots = loaded?;
-        let ports = realm.with(|ctx| ports(ctx, &realm, &roots))?;
-        Ok(Program {
+        let mut program = Program {
             realm,
             loader,
             host,
             version: codebase.version.clone(),
-            roots,
-            ports,
-        })
+            roots: Vec::new(),
+            claims,
+            is_started: false,
+        };
+        let loaded = program.loader.load();
+        // Whatever came of the rest of the script: the process ends.
+        if let Some(code) = program.host.exited.get() {
+            return Err(Error::Exited(code));
+        }
+        program.roots = loaded?;
+        let ports = program.realm.with(|ctx| ports(ctx, &program.realm, &program.roots))?;
+        for (address, target) in ports {
+            program.claims.listen(address, target)?;
+        }
+        Ok(program)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.claims.retire();
+        // What scripts have begun while they loaded holds their realm.
+        if !self.is_started {
+            self.realm.abandon();
+        }
     }
 }
 
@@ -90,7 +107,7 @@ pub(super) struct Slot {
     options: Options,
     counters: Arc<Counters>,
     notices: mpsc::Sender<(usize, Notice)>,
-    listeners: HashMap<Address, Listener>,
+    ports: Rc<Ports>,
     running: Option<Running>,
     /// Versions before it that still have connections.
     superseded: Vec<Weak<Realm>>,
@@ -110,10 +127,10 @@ impl Slot {
     ) -> Self {
         Slot {
             index,
+            ports: Ports::new(options.reuse_port, options.force_start, index == 0),
             options,
             counters,
             notices,
-            listeners: HashMap::new(),
             running: None,
             superseded: Vec::new(),
             draining: None,
@@ -124,47 +141,14 @@ impl Slot {
 
     /// Starts `program` in place of what runs. A port in both keeps its socket; live connections go on with the old
     /// layouts; old tasks, watches and timers stop.
-    pub(super) fn switch(&mut self, program: Program, first: bool) -> Result<(), Error> {
-        let mut opened = Vec::new();
-        for (address, target) in &program.ports {
-            if self.listeners.contains_key(address) {
-                continue;
-            }
-            match Listener::bind(*address, self.options.reuse_port, target.options.transparent) {
-                Ok(socket) => opened.push((*address, socket, target.clone())),
-                // With several threads and without SO_REUSEPORT the first one accepts for all.
-                Err(_) if self.index > 0 && !self.options.reuse_port => {}
-                Err(error) if first && !self.options.force_start => return Err(error),
-                Err(error) => tracing::error!(target: "listener", "{error}"),
-            }
-        }
+    pub(super) fn switch(&mut self, mut program: Program) {
         self.retire();
-        let wanted: HashMap<Address, &ListenTarget> = program
-            .ports
-            .iter()
-            .map(|(address, target)| (*address, target))
-            .collect();
-        self.listeners.retain(|address, _| wanted.contains_key(address));
-        for (address, listener) in &self.listeners {
-            if let Some(target) = wanted.get(address) {
-                listener.retarget((*target).clone());
-            }
-        }
-        for (address, socket, target) in opened {
-            let protocol = if address.protocol == Protocol::Tcp {
-                "TCP"
-            } else {
-                "UDP"
-            };
-            let (ip, port) = (address.socket.ip(), address.socket.port());
-            tracing::info!(target: "listener", "listening on {protocol} port {port} at {ip}");
-            self.listeners.insert(address, Listener::start(socket, target));
-        }
+        program.claims.commit();
+        program.is_started = true;
         let realm = program.realm.clone();
         self.running = Some(self.begin(program));
         // What loading has promised (`.then(...)` at the top of a file) is due now; nothing else may open a turn.
         realm.turn(None, |_, _| {});
-        Ok(())
     }
 
     fn begin(&self, program: Program) -> Running {
@@ -176,7 +160,7 @@ impl Slot {
             exits: Vec::new(),
             timers: Vec::new(),
         };
-        let mut is_lasting = !self.listeners.is_empty();
+        let mut is_lasting = false;
         for root in &running.program.roots {
             let runner = Runner::new(&realm, &root.layout);
             match &root.kind {
@@ -212,12 +196,15 @@ impl Slot {
         let (counters, notices, index) = (self.counters.clone(), self.notices.clone(), self.index);
         let realm = Rc::downgrade(&running.program.realm);
         let host = running.program.host.clone();
+        let ports = self.ports.clone();
         spawn(async move {
             loop {
+                ports.none().await;
                 tokio::time::sleep(IDLE_CHECK).await;
                 let Some(realm) = realm.upgrade() else { continue };
                 let is_idle = counters.pipelines.get() <= realm.background.open();
-                if is_idle && !realm.is_waiting() && host.watches.borrow().is_empty() {
+                let is_silent = ports.addresses().is_empty() && host.watches.borrow().is_empty();
+                if is_idle && !realm.is_waiting() && is_silent {
                     break;
                 }
             }
@@ -272,11 +259,12 @@ impl Slot {
 
     /// Closes the ports, runs `exit` pipelines and callbacks, answers when all pipelines have ended.
     pub(super) fn drain(&mut self, reply: oneshot::Sender<()>) {
-        self.listeners.clear();
+        self.ports.clear();
         let Some(running) = &mut self.running else {
             send(reply);
             return;
         };
+        running.program.claims.retire();
         let mut realms: Vec<Rc<Realm>> = self.superseded.iter().filter_map(Weak::upgrade).collect();
         realms.push(running.program.realm.clone());
         realms.iter().for_each(|realm| realm.drain());
@@ -350,7 +338,7 @@ impl Slot {
         let Some(running) = &self.running else {
             return Status::default();
         };
-        let mut listening: Vec<String> = self.listeners.keys().map(Address::to_string).collect();
+        let mut listening: Vec<String> = self.ports.addresses().iter().map(Address::to_string).collect();
         listening.sort();
         Status {
             version: running.program.version.clone(),
@@ -368,7 +356,7 @@ impl Slot {
     /// Ends everything at once.
     pub(super) fn stop(&mut self) {
         self.draining = None;
-        self.listeners.clear();
+        self.ports.clear();
         self.retire();
         for realm in self.superseded.iter().filter_map(Weak::upgrade) {
             realm.background.leave(true);

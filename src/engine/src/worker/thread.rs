@@ -17,8 +17,8 @@ use tokio::task::LocalSet;
 pub(super) enum Control {
     /// Load this beside what runs.
     Prepare(Arc<Codebase>, oneshot::Sender<Result<(), Error>>),
-    /// Switch to what was prepared; `true`: the first start, where a port that cannot be opened is an error.
-    Commit(bool, oneshot::Sender<Result<(), Error>>),
+    /// Switch to what was prepared.
+    Commit(oneshot::Sender<Result<(), Error>>),
     /// Forget what was prepared.
     Abort(oneshot::Sender<Result<(), Error>>),
     /// A file changed in place.
@@ -126,9 +126,12 @@ fn run(
                     let result = Program::load(&slot, codebase).map(|program| prepared = Some(program));
                     answer(reply, result);
                 }
-                Control::Commit(first, reply) => {
+                Control::Commit(reply) => {
                     let result = match prepared.take() {
-                        Some(program) => slot.switch(program, first),
+                        Some(program) => {
+                            slot.switch(program);
+                            Ok(())
+                        }
                         None => Err(Error::Worker {
                             thread: index,
                             what: "had nothing prepared".to_owned(),

@@ -11,11 +11,13 @@ mod http_proxy;
 mod http_server;
 mod idioms;
 mod linking;
+mod listen;
 mod logging;
 mod messages;
 mod metrics;
 mod modules;
 mod sessions;
+mod spawn;
 mod tunnels;
 mod web_socket;
 

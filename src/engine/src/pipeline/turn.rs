@@ -1,0 +1,209 @@
+//! What a turn does, item by item: events enter filters, pipelines start and end. Source: pipyjs/model.md 1.2.
+
+use super::instance::State;
+use super::realm::Work;
+use super::{Args, Cx, Instance, OnStart, Out, Output};
+use crate::event::{Event, Reason};
+use crate::js;
+use crate::limits;
+use crate::value::Saved;
+use rquickjs::Value;
+use std::rc::Rc;
+
+/// Does one thing; what follows from it goes on the list.
+pub(super) fn step(cx: &mut Cx<'_>, item: Work, work: &mut Vec<Work>) {
+    match item {
+        Work::Input(instance, index, event) => match instance.state.get() {
+            State::Ended => {}
+            // Only what enters from outside waits for `onStart`.
+            State::Starting if index == 0 => {
+                let held = instance.held.borrow_mut().push(event);
+                if let Err(error) = held {
+                    instance.held.borrow_mut().clear();
+                    instance.state.set(State::Running);
+                    work.push(Work::Input(instance, 0, error.into()));
+                }
+            }
+            _ if !instance.admits(index, &event) => {}
+            _ if index >= instance.len => leave(cx, &instance, event, work),
+            _ => run(cx, &instance, index, work, |filter, cx, out| {
+                filter.process(cx, event, out)
+            }),
+        },
+        Work::Wake(instance, index, wake) if !instance.is_ended() && !instance.is_over(index) => {
+            run(cx, &instance, index, work, |filter, cx, out| filter.wake(cx, wake, out));
+        }
+        Work::Wake(..) => {}
+        Work::Run(later) => {
+            let from = work.len();
+            later(cx, work);
+            work[from..].reverse();
+        }
+        Work::Start(instance, args) => start(cx, &instance, args, work),
+        Work::Started(instance, settled) => started(cx, &instance, settled, work),
+    }
+}
+
+/// Runs one filter; its outputs go on the run list, first on top.
+fn run(
+    cx: &mut Cx<'_>,
+    instance: &Rc<Instance>,
+    index: usize,
+    work: &mut Vec<Work>,
+    f: impl FnOnce(&mut dyn super::Filter, &mut Cx<'_>, &mut Out<'_>),
+) {
+    let taken = instance.filters.borrow_mut().get_mut(index).and_then(Option::take);
+    let Some(mut filter) = taken else { return };
+    let from = work.len();
+    f(&mut *filter, cx, &mut Out { instance, index, work });
+    if work.len() > from + 1 {
+        work[from..].reverse();
+    }
+    if let Some(slot) = instance.filters.borrow_mut().get_mut(index) {
+        *slot = Some(filter);
+    }
+}
+
+/// An event leaves a pipeline.
+fn leave(cx: &mut Cx<'_>, instance: &Rc<Instance>, event: Event, work: &mut Vec<Work>) {
+    match &instance.output {
+        Output::Filter { parent, index, key } => {
+            let parent = parent.upgrade();
+            if let Some(parent) = parent.filter(|parent| !parent.is_ended() && !parent.is_over(*index)) {
+                run(cx, &parent, *index, work, |filter, cx, out| {
+                    filter.output(cx, *key, event, out)
+                });
+            }
+        }
+        Output::Sink(sink) => sink.event(cx, event),
+    }
+}
+
+fn start(cx: &mut Cx<'_>, instance: &Rc<Instance>, args: Args, work: &mut Vec<Work>) {
+    if instance.depth > limits::PIPELINE_DEPTH {
+        tracing::error!(target: "pjs", depth = instance.depth, layout = instance.layout.name, "pipelines are nested too deeply");
+        work.push(Work::Input(
+            instance.clone(),
+            instance.len,
+            crate::event::StreamError::RuntimeError.into(),
+        ));
+        // Nothing may enter it: that would go on nesting.
+        instance.close_input();
+        return;
+    }
+    let on_start = instance.layout.on_start.borrow().clone();
+    match on_start {
+        None => {}
+        Some(OnStart::Events(events)) => {
+            work.extend(
+                events
+                    .into_iter()
+                    .rev()
+                    .map(|event| Work::Input(instance.clone(), 0, event)),
+            );
+        }
+        Some(OnStart::Call(callback)) => {
+            let args: js::Result<Vec<Value<'_>>> = match args {
+                Args::None => Ok(Vec::new()),
+                Args::Inbound(inbound) => inbound.value(&cx.js).map(|value| vec![value]),
+                Args::Values(values) => Ok(values.iter().map(|value| value.get(&cx.js)).collect()),
+            };
+            let result = args
+                .and_then(|args| cx.call_in(&instance.context.clone(), &callback, (rquickjs::function::Rest(args),)));
+            match result {
+                Ok(value) => first_input(cx, instance, value, work),
+                Err(error) => {
+                    let reason = cx.failed(&format!("onStart of {}", instance.layout.name), error);
+                    work.push(Work::Input(instance.clone(), 0, Event::StreamEnd(reason)));
+                }
+            }
+        }
+    }
+}
+
+/// What `onStart` returned: events, a promise of events, or nothing.
+fn first_input(cx: &mut Cx<'_>, instance: &Rc<Instance>, value: Value<'_>, work: &mut Vec<Work>) {
+    let mut events = Vec::new();
+    if let Some(promise) = js::promise_of(&value) {
+        instance.state.set(State::Starting);
+        // Weak: a promise that never settles would keep the pipeline, and with it all scripts of its version.
+        let target = Rc::downgrade(instance);
+        let realm = Rc::downgrade(&cx.realm);
+        let watching = js::on_settled(&value.ctx().clone(), &promise, move |settled| {
+            if let (Some(realm), Some(target)) = (realm.upgrade(), target.upgrade()) {
+                realm.defer(Work::Started(target, settled));
+            }
+        });
+        let Err(error) = watching else { return };
+        instance.state.set(State::Running);
+        events.push(Event::StreamEnd(cx.failed("onStart", error)));
+    } else if !js::events_of(value.ctx(), &value, &mut events) {
+        let message = "onStart did not return an event or Message or an array of those";
+        tracing::error!(target: "pjs", layout = instance.layout.name, "{message}");
+        events.clear();
+        let error = js::error_value(value.ctx(), message);
+        events.push(Event::StreamEnd(match error {
+            Ok(error) => Reason::Value(Saved::new(value.ctx(), error)),
+            Err(error) => cx.failed("onStart", error),
+        }));
+    }
+    work.extend(
+        events
+            .into_iter()
+            .rev()
+            .map(|event| Work::Input(instance.clone(), 0, event)),
+    );
+}
+
+fn started(cx: &mut Cx<'_>, instance: &Rc<Instance>, settled: Result<Saved, Saved>, work: &mut Vec<Work>) {
+    if instance.state.get() != State::Starting {
+        return;
+    }
+    instance.state.set(State::Running);
+    let held: Vec<Event> = instance.held.borrow_mut().take().collect();
+    work.extend(
+        held.into_iter()
+            .rev()
+            .map(|event| Work::Input(instance.clone(), 0, event)),
+    );
+    match settled {
+        Ok(value) => {
+            let ctx = cx.js.clone();
+            first_input(cx, instance, value.get(&ctx), work);
+        }
+        Err(error) => work.push(Work::Input(instance.clone(), 0, Event::StreamEnd(Reason::Value(error)))),
+    }
+}
+
+/// The end of a pipeline: `onEnd`, reset of all filters, back to the pool.
+pub(super) fn finish(cx: &mut Cx<'_>, instance: &Rc<Instance>) {
+    drop(instance.feeding.take());
+    let on_end = instance.layout.on_end.borrow().clone();
+    let result = on_end.map(|callback| cx.call_in(&instance.context.clone(), &callback, ()));
+    let result = result.and_then(|result| {
+        let failed = |error| drop(cx.failed(&format!("onEnd of {}", instance.layout.name), error));
+        result.map_err(failed).ok()
+    });
+    if let Output::Sink(sink) = &instance.output {
+        let result = result.unwrap_or_else(|| Value::new_undefined(cx.js.clone()));
+        sink.ended(cx, result);
+    }
+    let mut filters = instance.filters.take();
+    filters.iter_mut().flatten().for_each(|filter| filter.reset());
+    instance.layout.recycle(filters);
+}
+
+/// Ends the pipelines of a turn that goes on for ever.
+pub(super) fn stuck(item: Work, work: &mut Vec<Work>) {
+    let end = |item: Work| match item {
+        Work::Input(instance, ..)
+        | Work::Start(instance, _)
+        | Work::Started(instance, _)
+        | Work::Wake(instance, ..) => {
+            instance.end();
+        }
+        Work::Run(_) => {}
+    };
+    end(item);
+    work.drain(..).for_each(end);
+}
