@@ -8,6 +8,7 @@ mod esm;
 mod fiber;
 mod graph;
 mod loader;
+mod params;
 mod rewrite;
 
 pub(crate) use config::{Root, RootKind, When};

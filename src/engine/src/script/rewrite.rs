@@ -8,6 +8,7 @@
 use super::draft::{Draft, syntax_error};
 use super::esm::{self, Linkage};
 use super::fiber;
+use super::params;
 use crate::error::ScriptError;
 use oxc_allocator::Allocator;
 use oxc_ast::AstKind;
@@ -76,6 +77,7 @@ pub(super) fn rewrite(
     let built = SemanticBuilder::new().with_build_nodes(true).build(&program);
     let semantic = built.semantic;
     let mut draft = Draft::new(file, source, id);
+    params::rewrite(&mut draft, &semantic);
     let end = returns_last_value(&mut draft, &program);
     let declared = declared_variables(&semantic);
     for (name, references) in semantic.scoping().root_unresolved_references() {
