@@ -1,41 +1,41 @@
-//! A file that is only appended to, and put aside when it is large or old. For `tee`. Source: pipyjs/filters.md section 9.
-//! Writing goes to the system's cache, on the worker's own thread.
+//! A file that bytes are appended to, which several threads may share, with rotation: put aside as `<timestamp>-<name>` when
+//! it is large or old. For `tee` and the loggers' `toFile`. Written on the worker's thread: bytes go to the page cache.
+//! Source: pipyjs/filters.md section 9 (`tee`: `append`, `maxFileSize`, `maxFileCount`, `rotateInterval`).
 
-use crate::data::Data;
 use crate::js::{self, Options};
-use std::cell::{Cell, RefCell};
+use crate::limits;
+use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How the file is opened and rotated.
-#[derive(Clone, Default)]
-pub(crate) struct FileOptions {
-    append: bool,
+/// When a file is put aside for a new one.
+#[derive(Clone, Debug)]
+pub(crate) struct Rotation {
+    truncate: bool,
     max_bytes: Option<u64>,
-    /// Files there may be, the one that is written included.
-    max_files: Option<usize>,
+    max_files: usize,
     interval: Option<Duration>,
 }
 
-impl FileOptions {
-    /// `append`, `maxFileSize`, `maxFileCount`, `rotateInterval`.
+impl Rotation {
+    /// Reads the options.
     ///
-    /// # Errors  Throws for a wrong type.
-    pub(crate) fn parse(options: &Options<'_>) -> js::Result<Self> {
-        let interval = options.seconds("rotateInterval")?.filter(|seconds| *seconds > 0.0);
-        Ok(FileOptions {
-            append: options.boolean("append")?.unwrap_or(false),
+    /// # Errors  Throws for values of a wrong type.
+    pub(crate) fn parse(options: &Options<'_>, append: bool) -> js::Result<Self> {
+        let seconds = options.seconds("rotateInterval")?.filter(|seconds| *seconds > 0.0);
+        Ok(Rotation {
+            truncate: !options.boolean("append")?.unwrap_or(append),
             max_bytes: options
                 .size("maxFileSize")?
                 .filter(|size| *size > 0)
                 .map(|size| size as u64),
             max_files: options
                 .number("maxFileCount")?
-                .filter(|count| *count >= 1.0)
-                .map(|count| count as usize),
-            interval: interval.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+                .map_or(0, |count| count.max(0.0) as usize),
+            interval: seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
         })
     }
 }
@@ -43,135 +43,189 @@ impl FileOptions {
 /// See the module.
 pub(crate) struct AppendFile {
     path: PathBuf,
-    options: FileOptions,
-    file: RefCell<File>,
-    bytes: Cell<u64>,
-    since: Cell<Instant>,
-    /// When it was put aside last, in milliseconds: later ones have larger numbers, whatever the clock does.
-    last: Cell<u128>,
+    rotation: Rotation,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    file: Option<File>,
+    opened: Option<Instant>,
+    tried: Option<Instant>,
+    was_opened: bool,
 }
 
 impl AppendFile {
-    /// Opens or makes it.
-    ///
-    /// # Errors  What the system says.
-    pub(crate) fn open(path: &Path, options: FileOptions) -> io::Result<Self> {
-        let (file, bytes) = open(path, options.append)?;
-        Ok(AppendFile {
-            path: path.to_owned(),
-            options,
-            file: RefCell::new(file),
-            bytes: Cell::new(bytes),
-            since: Cell::new(Instant::now()),
-            last: Cell::new(0),
-        })
+    /// Opened with the first bytes.
+    pub(crate) fn new(path: impl Into<PathBuf>, rotation: Rotation) -> Self {
+        AppendFile {
+            path: path.into(),
+            rotation,
+            state: RefCell::default(),
+        }
     }
 
-    /// Appends; rotates before, when it is time.
-    ///
-    /// # Errors  What the system says.
-    pub(crate) fn write(&self, data: &Data) -> io::Result<()> {
-        let length = data.len() as u64;
-        let bytes = self.bytes.get();
-        let full = self.options.max_bytes.is_some_and(|max| bytes + length > max);
-        let old = self
-            .options
+    /// Appends; what cannot be written is lost.
+    pub(crate) fn write(&self, bytes: &[u8]) {
+        let mut state = self.state.borrow_mut();
+        if let Err(error) = self.try_write(&mut state, bytes) {
+            state.file = None;
+            tracing::warn!(target: "files", "cannot write the file {}: {error}", self.path.display());
+        }
+    }
+
+    fn try_write(&self, state: &mut State, bytes: &[u8]) -> io::Result<()> {
+        if state.file.is_some() && self.is_full(state, bytes.len() as u64)? {
+            state.file = None;
+        }
+        if state.file.is_none() {
+            // A file that cannot be opened is not tried each time.
+            if state
+                .tried
+                .is_some_and(|tried| tried.elapsed() < limits::LOG_FILE_RETRY)
+            {
+                return Ok(());
+            }
+            state.tried = Some(Instant::now());
+            let truncate = self.rotation.truncate && !state.was_opened;
+            let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+            if truncate {
+                file.set_len(0)?;
+            }
+            *state = State {
+                file: Some(file),
+                opened: Some(Instant::now()),
+                tried: None,
+                was_opened: true,
+            };
+        }
+        match &mut state.file {
+            Some(file) => file.write_all(bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the file aside when it is time. True when another one is to be opened.
+    fn is_full(&self, state: &State, more: u64) -> io::Result<bool> {
+        let rotation = &self.rotation;
+        if rotation.max_bytes.is_none() && rotation.interval.is_none() {
+            return Ok(false);
+        }
+        let Some(file) = &state.file else { return Ok(true) };
+        let ours = file.metadata()?;
+        // Another thread has put it aside.
+        match fs::metadata(&self.path) {
+            Ok(now) if (now.dev(), now.ino()) == (ours.dev(), ours.ino()) => {}
+            _ => return Ok(true),
+        }
+        let is_long = rotation
+            .max_bytes
+            .is_some_and(|max| ours.len() > 0 && ours.len() + more > max);
+        let is_old = rotation
             .interval
-            .is_some_and(|interval| self.since.get().elapsed() >= interval);
-        if bytes > 0 && (full || old) {
-            self.rotate()?;
+            .zip(state.opened)
+            .is_some_and(|(interval, opened)| opened.elapsed() >= interval);
+        if !is_long && !is_old {
+            return Ok(false);
         }
-        let mut file = self.file.borrow_mut();
-        data.chunks().try_for_each(|chunk| file.write_all(chunk))?;
-        self.bytes.set(self.bytes.get() + length);
-        Ok(())
+        self.put_aside()?;
+        Ok(true)
     }
 
-    /// Renames to `<milliseconds since 1970>-<name>`, removes the oldest of those, and begins anew.
-    fn rotate(&self) -> io::Result<()> {
+    /// Renames it, and removes the oldest of those put aside.
+    fn put_aside(&self) -> io::Result<()> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let mut stamp = now.map_or(0, |now| now.as_millis()).max(self.last.get() + 1);
-        let aside = loop {
-            let aside = self.path.with_file_name(format!("{stamp}-{name}"));
-            if !aside.exists() {
-                break aside;
-            }
-            stamp += 1;
+        let folder = match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
         };
-        self.last.set(stamp);
-        fs::rename(&self.path, aside)?;
-        if let Some(max) = self.options.max_files {
-            let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            let aside = put_aside(folder.unwrap_or(Path::new(".")), &name)?;
-            let surplus = (aside.len() + 1).saturating_sub(max);
-            for (_, path) in aside.iter().take(surplus) {
-                fs::remove_file(path)?;
-            }
+        let mut aside = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?.file_name().to_string_lossy().into_owned();
+            let stamp = entry.split_once('-').filter(|(_, rest)| *rest == name);
+            aside.extend(stamp.and_then(|(stamp, _)| stamp.parse::<u128>().ok()));
         }
-        let (file, bytes) = open(&self.path, self.options.append)?;
-        *self.file.borrow_mut() = file;
-        self.bytes.set(bytes);
-        self.since.set(Instant::now());
+        aside.sort_unstable();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // In order also when several go aside within a millisecond, or the clock is set back.
+        let stamp = now.as_millis().max(aside.last().map_or(0, |last| last + 1));
+        let path = |stamp: u128| folder.join(format!("{stamp:013}-{name}"));
+        fs::rename(&self.path, path(stamp))?;
+        aside.push(stamp);
+        if self.rotation.max_files > 0 {
+            // The one that is written is one of them.
+            let surplus = (aside.len() + 1).saturating_sub(self.rotation.max_files);
+            aside
+                .into_iter()
+                .take(surplus)
+                .try_for_each(|stamp| fs::remove_file(path(stamp)))?;
+        }
         Ok(())
     }
-}
-
-fn open(path: &Path, append: bool) -> io::Result<(File, u64)> {
-    let mut options = OpenOptions::new();
-    options.create(true);
-    match append {
-        true => options.append(true),
-        false => options.write(true).truncate(true),
-    };
-    let file = options.open(path)?;
-    let bytes = file.metadata()?.len();
-    Ok((file, bytes))
-}
-
-/// Rotated files, oldest first.
-fn put_aside(folder: &Path, name: &str) -> io::Result<Vec<(u128, PathBuf)>> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let file = entry.file_name().to_string_lossy().into_owned();
-        let stamp = file.split_once('-').filter(|(_, rest)| *rest == name);
-        if let Some(stamp) = stamp.and_then(|(stamp, _)| stamp.parse().ok()) {
-            all.push((stamp, entry.path()));
-        }
-    }
-    all.sort();
-    Ok(all)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AppendFile, FileOptions};
-    use std::fs;
+    use super::*;
 
-    #[test]
-    fn large_files_are_put_aside_and_old_ones_removed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("log");
-        let options = FileOptions {
-            max_bytes: Some(4),
-            max_files: Some(3),
-            ..FileOptions::default()
-        };
-        let file = AppendFile::open(&path, options).expect("opens");
-        for text in ["ab", "cd", "ef", "longer", "gh", "ij", "kl"] {
-            file.write(&text.into()).expect("writes");
-        }
-        let mut names: Vec<String> = fs::read_dir(folder.path())
-            .expect("lists")
-            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+    fn lines(folder: &Path) -> Vec<String> {
+        let mut names: Vec<PathBuf> = fs::read_dir(folder)
+            .expect("the folder is there")
+            .map(|entry| entry.expect("an entry").path())
             .collect();
         names.sort();
-        let texts: Vec<String> = names
+        names
             .iter()
-            .map(|name| fs::read_to_string(folder.path().join(name)).expect("reads"))
-            .collect();
-        assert_eq!(texts, ["longer", "ghij", "kl"], "{names:?}");
-        assert!(names[..2].iter().all(|name| name.ends_with("-log")), "{names:?}");
+            .map(|path| fs::read_to_string(path).expect("text").replace('\n', ";"))
+            .collect()
+    }
+
+    #[test]
+    fn files_are_put_aside_by_size_and_the_oldest_go() {
+        let folder = std::env::temp_dir().join(format!("log-{}", fastrand::u64(..)));
+        fs::create_dir(&folder).expect("a new folder");
+        let rotation = Rotation {
+            truncate: false,
+            max_bytes: Some(10),
+            max_files: 2,
+            interval: None,
+        };
+        let path = folder.join("z.log");
+        // Two threads of a process.
+        let (one, two) = (
+            AppendFile::new(&path, rotation.clone()),
+            AppendFile::new(&path, rotation),
+        );
+        for (file, line, expected) in [
+            (&one, "1111", vec!["1111;"]),
+            (&two, "2222", vec!["1111;2222;"]),
+            (&one, "3333", vec!["1111;2222;", "3333;"]),
+            (&two, "4444", vec!["1111;2222;", "3333;4444;"]),
+            (
+                &one,
+                "a line that is longer",
+                vec!["3333;4444;", "a line that is longer;"],
+            ),
+        ] {
+            file.write(format!("{line}\n").as_bytes());
+            assert_eq!(lines(&folder), expected, "{line}");
+        }
+        fs::remove_dir_all(&folder).expect("it was there");
+    }
+
+    #[test]
+    fn appends_unless_told_otherwise() {
+        let path = std::env::temp_dir().join(format!("log-{}", fastrand::u64(..)));
+        for (truncate, expected) in [(false, "x\n"), (false, "x\nx\n"), (true, "x\n")] {
+            let rotation = Rotation {
+                truncate,
+                max_bytes: None,
+                max_files: 0,
+                interval: None,
+            };
+            AppendFile::new(&path, rotation).write(b"x\n");
+            assert_eq!(fs::read_to_string(&path).expect("text"), expected);
+        }
+        fs::remove_file(&path).expect("it was there");
     }
 }

@@ -4,7 +4,7 @@
 use super::pour::pour;
 use super::process::{self, Command, Process, Stderr};
 use crate::data::Data;
-use crate::event::{Event, Reason};
+use crate::event::{Event, Reason, StreamError};
 use crate::js::{self, Callback, JsData};
 use crate::limits;
 use crate::pipeline::{Build, Closed, Cx, Filter, Given, Make, Out, Port, Realm, Spec, Subs, Task, Wake, spawn};
@@ -249,6 +249,11 @@ impl Filter for Exec {
                 let stdin = &running.stdin;
                 stdin.pending.borrow_mut().append(data);
                 stdin.changed.notify_one();
+                // Only from sources that have no tap.
+                if stdin.pending.borrow().len() > limits::HELD_BYTES {
+                    self.running = None;
+                    return out.end(Reason::Named(StreamError::BufferOverflow));
+                }
                 if stdin.pending.borrow().len() >= limits::CONGESTION_BYTES
                     && let Some(tap) = &cx.tap
                     && !stdin.blocked.borrow().iter().any(|closed| closed.is_of(tap))

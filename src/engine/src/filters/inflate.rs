@@ -183,3 +183,80 @@ fn inflate(input: &Input, decoder: &mut flate2::Decompress, done: &mut bool, spa
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Inflater;
+    use crate::data::Data;
+    use crate::limits;
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use std::io::{self, Write};
+
+    const TEXT: &[u8] = b"hello world, hello world, hello again and again and again";
+
+    /// All that comes out; the input comes in two pieces.
+    fn inflate(coding: &str, input: &[u8], cut: usize) -> io::Result<Vec<u8>> {
+        let mut inflater = Inflater::of(coding.as_bytes()).expect("a known coding");
+        let mut all = Vec::new();
+        let mut drain = |inflater: &mut Inflater| -> io::Result<()> {
+            loop {
+                let piece = inflater.pull()?;
+                assert!(piece.len() <= limits::INFLATE_BYTES);
+                if piece.is_empty() {
+                    return Ok(());
+                }
+                all.extend_from_slice(&piece);
+            }
+        };
+        let (first, second) = input.split_at(cut);
+        for part in [first, second] {
+            inflater.push(Data::from(part.to_vec()));
+            drain(&mut inflater)?;
+        }
+        inflater.finish();
+        drain(&mut inflater)?;
+        Ok(all)
+    }
+
+    fn samples() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+        let gzip = |text: &[u8]| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+            encoder.write_all(text).expect("writes into memory");
+            encoder.finish().expect("writes into memory")
+        };
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+        zlib.write_all(TEXT).expect("writes into memory");
+        let mut raw = DeflateEncoder::new(Vec::new(), Compression::default());
+        raw.write_all(TEXT).expect("writes into memory");
+        let (first, second) = TEXT.split_at(20);
+        vec![
+            ("gzip", "gzip", gzip(TEXT)),
+            ("two members", "x-gzip", [gzip(first), gzip(second)].concat()),
+            ("zlib", "inflate", zlib.finish().expect("writes into memory")),
+            ("raw", "deflate", raw.finish().expect("writes into memory")),
+        ]
+    }
+
+    #[test]
+    fn input_may_be_cut_anywhere() {
+        for (name, coding, input) in samples() {
+            for cut in 0..=input.len() {
+                let got = inflate(coding, &input, cut);
+                assert_eq!(got.expect("valid input"), TEXT, "{name} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn truncated_input_is_an_error() {
+        for (name, coding, input) in samples() {
+            // A stream of several members may end after each of them.
+            let member = input[1..].windows(3).position(|bytes| bytes == b"\x1f\x8b\x08");
+            for length in (1..input.len()).filter(|length| member.is_none_or(|member| member + 1 != *length)) {
+                let got = inflate(coding, &input[..length], length / 2);
+                assert!(got.is_err(), "{name} of {length} bytes: {got:?}");
+            }
+        }
+    }
+}

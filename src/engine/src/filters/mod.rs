@@ -60,6 +60,7 @@ mod throttle;
 mod use_module;
 mod wait;
 
+pub(crate) use append_file::{AppendFile, Rotation};
 pub(crate) use hub::define_hub;
 pub(crate) use quota::define_quota;
 

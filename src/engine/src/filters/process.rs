@@ -19,6 +19,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::signal::unix::{SignalKind, signal};
@@ -227,11 +228,10 @@ fn run(command: &Command, actions: &PosixSpawnFileActions, flags: PosixSpawnFlag
     let argv = texts(&command.argv)?;
     let env = match &command.env {
         Some(env) => texts(env)?,
-        None => texts(
-            &std::env::vars()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect::<Vec<_>>(),
-        )?,
+        // Bytes, for an environment need not be text.
+        None => std::env::vars_os()
+            .map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()))
+            .collect::<Result<_, _>>()?,
     };
     let program = argv.first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut attributes = PosixSpawnAttr::init()?;

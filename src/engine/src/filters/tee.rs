@@ -1,7 +1,7 @@
 //! `tee(path | fn, { append, shared, maxFileSize, maxFileCount, rotateInterval })`: also writes each Data to a file; `'-'`
 //! is standard output. Example: `.tee('/var/log/bytes', { append: true })`. Source: pipyjs/filters.md section 9.
 
-use super::append_file::{AppendFile, FileOptions};
+use super::append_file::{AppendFile, Rotation};
 use crate::data::Data;
 use crate::event::{Event, Reason};
 use crate::js;
@@ -10,7 +10,6 @@ use crate::pipeline::{Build, Cx, Filter, Given, Make, Out, Spec, Subs};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::path::Path;
 use std::rc::Rc;
 
 pub(super) static TEE: Spec = Spec {
@@ -31,12 +30,12 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
     }
     let path = Given::argument(build, 0);
     let options = build.options(1)?;
-    let file = FileOptions::parse(&options)?;
+    let rotation = Rotation::parse(&options, false)?;
     let shared = options.boolean("shared")?.unwrap_or(false).then(Shared::default);
     Ok(Rc::new(move || {
         Box::new(Tee {
             path: path.clone(),
-            options: file.clone(),
+            rotation: rotation.clone(),
             shared: shared.clone(),
             target: None,
         })
@@ -45,15 +44,14 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
 
 struct Tee {
     path: Given,
-    options: FileOptions,
+    rotation: Rotation,
     shared: Option<Shared>,
     target: Option<Target>,
 }
 
 enum Target {
-    File(String, Rc<AppendFile>),
+    File(Rc<AppendFile>),
     Stdout,
-    /// It could not be opened, or written: what is to be observed goes on.
     Nowhere,
 }
 
@@ -65,41 +63,27 @@ impl Tee {
         if path == "-" {
             return Ok(Target::Stdout);
         }
-        let known = self
-            .shared
-            .as_ref()
-            .and_then(|shared| shared.borrow().get(&path).cloned());
-        if let Some(file) = known {
-            return Ok(Target::File(path, file));
+        let open = || Rc::new(AppendFile::new(&path, self.rotation.clone()));
+        let Some(shared) = &self.shared else {
+            return Ok(Target::File(open()));
+        };
+        let mut shared = shared.borrow_mut();
+        if shared.len() >= limits::SHARED_FILES && !shared.contains_key(&path) {
+            shared.retain(|_, file| Rc::strong_count(file) > 1);
         }
-        match AppendFile::open(Path::new(&path), self.options.clone()) {
-            Ok(file) => {
-                let file = Rc::new(file);
-                if let Some(shared) = &self.shared {
-                    let mut shared = shared.borrow_mut();
-                    if shared.len() >= limits::SHARED_FILES {
-                        shared.retain(|_, file| Rc::strong_count(file) > 1);
-                    }
-                    shared.insert(path.clone(), file.clone());
-                }
-                Ok(Target::File(path, file))
-            }
-            Err(error) => {
-                tracing::error!(target: "user", filter = out.place(), path, %error, "cannot open a file to write");
-                Ok(Target::Nowhere)
-            }
-        }
+        let file = shared.entry(path.clone()).or_insert_with(open).clone();
+        Ok(Target::File(file))
     }
 
-    fn write(&mut self, data: &Data, out: &Out<'_>) {
-        let (path, written) = match &self.target {
-            Some(Target::File(path, file)) => (path.as_str(), file.write(data)),
-            Some(Target::Stdout) => ("-", print(data)),
-            Some(Target::Nowhere) | None => return,
-        };
-        if let Err(error) = written {
-            tracing::error!(target: "user", filter = out.place(), path, %error, "cannot write to a file");
-            self.target = Some(Target::Nowhere);
+    fn write(&self, data: &Data) {
+        match &self.target {
+            Some(Target::File(file)) => file.write(&data.to_bytes()),
+            Some(Target::Stdout) => {
+                if let Err(error) = print(data) {
+                    tracing::debug!(target: "user", "cannot print to standard output: {error}");
+                }
+            }
+            Some(Target::Nowhere) | None => {}
         }
     }
 }
@@ -119,7 +103,7 @@ impl Filter for Tee {
             }
         }
         if let Event::Data(data) = &event {
-            self.write(data, out);
+            self.write(data);
         }
         out.emit(event);
     }

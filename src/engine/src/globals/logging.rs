@@ -3,10 +3,10 @@
 //! Source: pipyjs/globals.md section 9.
 
 use super::embedded;
-use super::logging_file::{LogFile, Rotation};
 use super::logging_http::HttpTarget;
 use super::logging_syslog::{self, Syslog};
 use crate::data::Data;
+use crate::filters::{AppendFile, Rotation};
 use crate::js::{self, Host, host, throw_error, throw_type};
 use crate::limits;
 use rquickjs::prelude::{Opt, Rest};
@@ -43,7 +43,7 @@ struct Logger {
 enum Target {
     Stdout,
     Stderr,
-    File(LogFile),
+    File(AppendFile),
     Syslog(Syslog),
     Http(Rc<HttpTarget>),
 }
@@ -72,8 +72,11 @@ fn open<'js>(ctx: Ctx<'js>, format: String, name: String) -> js::Result<Object<'
     object.set("toStderr", Function::new(ctx.clone(), to)?)?;
     let of = logger.clone();
     let to = move |ctx: Ctx<'js>, path: String, options: Opt<Value<'js>>| -> js::Result<()> {
-        let rotation = Rotation::parse(&ctx, options.0)?;
-        of.add(&ctx, Target::File(LogFile::new(path, rotation)))
+        let nothing = Value::new_undefined(ctx.clone());
+        let options = js::Options::new(&ctx, &options.0.unwrap_or(nothing))?;
+        // DEVIATES: `append` is true by default, so that a reload does not empty the log that goes on.
+        let rotation = Rotation::parse(&options, true)?;
+        of.add(&ctx, Target::File(AppendFile::new(path, rotation)))
     };
     object.set("toFile", Function::new(ctx.clone(), to)?)?;
     let of = logger.clone();

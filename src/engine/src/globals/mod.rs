@@ -26,7 +26,6 @@ mod ip;
 mod json;
 mod listen;
 mod logging;
-mod logging_file;
 mod logging_http;
 mod logging_syslog;
 mod os;
