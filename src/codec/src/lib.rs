@@ -12,6 +12,7 @@ pub mod dns;
 pub mod http1;
 pub mod http2;
 pub mod proxy_protocol;
+pub mod resp;
 pub mod socks;
 pub mod split;
 pub mod websocket;

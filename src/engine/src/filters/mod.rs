@@ -16,6 +16,7 @@ mod connect_socks;
 mod connect_tls;
 mod content_coding;
 mod decode_http;
+mod decode_resp;
 mod decode_web_socket;
 mod decompress;
 mod deframe;
@@ -26,6 +27,7 @@ mod detect_protocol;
 mod dummy;
 mod dump;
 mod encode_http;
+mod encode_resp;
 mod encode_web_socket;
 mod exec;
 mod fork;
@@ -85,6 +87,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &connect_tls::SPEC,
     &decode_http::REQUEST,
     &decode_http::RESPONSE,
+    &decode_resp::SPEC,
     &decode_web_socket::SPEC,
     &decompress::DECOMPRESS,
     &decompress::DECOMPRESS_HTTP,
@@ -97,6 +100,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &dump::DUMP,
     &encode_http::REQUEST,
     &encode_http::RESPONSE,
+    &encode_resp::SPEC,
     &encode_web_socket::SPEC,
     &exec::EXEC,
     &fork::FORK,

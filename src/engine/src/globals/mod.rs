@@ -34,6 +34,7 @@ mod pipeline;
 mod pipy;
 mod prelude;
 mod read;
+mod resp;
 mod stats;
 mod timeout;
 mod url;
@@ -107,6 +108,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "Netmask",
         about: "the older name of IPMask",
         init: ip::netmask,
+    },
+    Global {
+        name: "RESP",
+        about: "Redis' protocol: decode, encode",
+        init: resp::init,
     },
     Global {
         name: "StreamEnd",
