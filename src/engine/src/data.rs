@@ -154,6 +154,12 @@ impl Data {
     }
 }
 
+impl Extend<Bytes> for Data {
+    fn extend<I: IntoIterator<Item = Bytes>>(&mut self, chunks: I) {
+        chunks.into_iter().for_each(|chunk| self.push(chunk));
+    }
+}
+
 impl From<Bytes> for Data {
     fn from(chunk: Bytes) -> Self {
         let mut data = Data::new();

@@ -3,7 +3,7 @@
 
 use crate::data::Data;
 use crate::value::Saved;
-use ballast_codec::http1::{RequestHead, ResponseHead};
+use ballast_codec::http1::{Headers, RequestHead, ResponseHead};
 use ballast_codec::websocket;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -89,6 +89,13 @@ pub enum Tail {
         /// Bytes of the head as received.
         head: usize,
         /// Bytes of the body as delivered.
+        body: usize,
+    },
+    /// Made by the HTTP/2 decoder of a message with trailers.
+    Trailers {
+        /// The trailers.
+        headers: Rc<Headers>,
+        /// Bytes of the body.
         body: usize,
     },
     /// Made by a script.

@@ -117,6 +117,18 @@ pub(crate) const LOG_BATCH_BYTES: usize = 512 << 10;
 pub(crate) const CONTROL_QUEUE: usize = 64;
 /// Bytes of an HTTP/1 body that are collected to learn its length before it is sent in chunks (`bufferSize` 0).
 pub(crate) const HTTP_COLLECT_BYTES: usize = 1 << 20;
+/// Streams of one HTTP/2 connection that a client may have open; announced. DEVIATES: upstream announces no limit.
+pub(crate) const HTTP2_STREAMS: u32 = 128;
+/// Streams that one HTTP/2 session of `muxHTTP` may have (`maxQueue`), if the server allows as many.
+pub(crate) const HTTP2_SESSION_STREAMS: usize = 1024;
+/// Windows of a connection and of a stream (`connectionWindowSize`, `streamWindowSize`), bytes.
+pub(crate) const HTTP2_WINDOW_BYTES: u32 = 1 << 20;
+/// Bytes that one stream may hold for sending before its source is no longer read: with all streams of a connection, 8 MiB.
+pub(crate) const HTTP2_SEND_BYTES: usize = 64 << 10;
+/// Bytes of a body that are gathered in a turn before they become frames.
+pub(crate) const HTTP2_GATHERED_BYTES: usize = 16 << 10;
+/// How often the budgets against floods are refilled.
+pub(crate) const HTTP2_REFILL: Duration = Duration::from_secs(1);
 /// Bytes of a WebSocket frame that we make; longer messages go out in fragments.
 pub(crate) const WEBSOCKET_FRAME_BYTES: usize = 16 << 10;
 /// Bodies up to so many bytes are copied behind their head, so that a message is one slice.

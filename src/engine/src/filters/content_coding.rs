@@ -9,6 +9,9 @@ use std::rc::Rc;
 
 const HEADER: &str = "content-encoding";
 
+/// Not true any more: HTTP/1 measures anew, HTTP/2 sends what stands in the head.
+const LENGTH: &str = "content-length";
+
 /// Its value in lower case.
 ///
 /// # Errors  An exception of a script's head is pending.
@@ -39,6 +42,7 @@ pub(super) fn with_coding(cx: &Cx<'_>, head: &Rc<Head>, coding: Option<&str>) ->
         HeadKind::Request(request) => {
             let mut request = request.clone();
             request.headers.remove(HEADER);
+            request.headers.remove(LENGTH);
             if let Some(coding) = coding {
                 let pushed = request.headers.push(HEADER.as_bytes(), coding.as_bytes());
                 pushed.map_err(wrong)?;
@@ -48,6 +52,7 @@ pub(super) fn with_coding(cx: &Cx<'_>, head: &Rc<Head>, coding: Option<&str>) ->
         HeadKind::Response(response) => {
             let mut response = response.clone();
             response.headers.remove(HEADER);
+            response.headers.remove(LENGTH);
             if let Some(coding) = coding {
                 let pushed = response.headers.push(HEADER.as_bytes(), coding.as_bytes());
                 pushed.map_err(wrong)?;
@@ -64,6 +69,7 @@ pub(super) fn with_coding(cx: &Cx<'_>, head: &Rc<Head>, coding: Option<&str>) ->
                         headers
                     }
                 };
+                headers.remove(LENGTH)?;
                 match coding {
                     Some(coding) => headers.set(HEADER, coding)?,
                     None => drop(headers.remove(HEADER)),

@@ -1,10 +1,10 @@
-//! `demuxHTTP(options?)` with `to`: a sub-pipeline for each request of an HTTP/1 connection, responses in order.
+//! `demuxHTTP(options?)` with `to`: a sub-pipeline for each request of an HTTP connection; responses in order, of HTTP/2 as they come.
 //! Example: `.demuxHTTP().to($ => $.replaceMessage(new Message('hi')))`. Source: pipyjs/http.md section 4.
 
-use crate::event::{Event, HeadKind, MessageStart};
+use crate::event::{Event, HeadKind, MessageStart, StreamError};
 use crate::js;
 use crate::pipeline::{Args, Build, Cx, Filter, Make, Out, Spec, Sub, Subs, Wake};
-use crate::session::{HttpOptions, Incoming, Server};
+use crate::session::{HttpOptions, Incoming, Serving};
 use std::rc::Rc;
 
 /// See the module.
@@ -22,14 +22,14 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
     Ok(Rc::new(move || {
         Box::new(DemuxHttp {
             sub: sub.clone(),
-            server: Server::new(options.clone()),
+            server: Serving::new(options.clone()),
         })
     }))
 }
 
 struct DemuxHttp {
     sub: Sub,
-    server: Server,
+    server: Serving,
 }
 
 impl DemuxHttp {
@@ -51,10 +51,24 @@ impl DemuxHttp {
                 Incoming::Body(key, data) | Incoming::Raw(key, data) => (key, Event::Data(data)),
                 Incoming::End(key, end) => (key, Event::MessageEnd(end)),
                 Incoming::RawEnd(key, reason) => (key, Event::StreamEnd(reason)),
+                Incoming::Tunnel(_) => continue,
+                Incoming::Reset(key) => {
+                    if let Some(child) = self.server.child(key) {
+                        out.feed(child, StreamError::ConnectionReset.into());
+                    }
+                    self.server.remove(key);
+                    continue;
+                }
+            };
+            let source = match event {
+                Event::Data(_) => self.server.source(key),
+                _ => None,
             };
             // Without a child the request was answered before it was complete: the rest is read and dropped.
-            if let Some(child) = self.server.child(key) {
-                out.feed(child, event);
+            match (self.server.child(key), source) {
+                (Some(child), Some(source)) => out.feed_of(cx, source, child, event),
+                (Some(child), None) => out.feed(child, event),
+                (None, _) => {}
             }
         }
     }
@@ -64,7 +78,7 @@ impl Filter for DemuxHttp {
     fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
         match event {
             Event::Data(data) => self.server.push(cx, data, out),
-            Event::StreamEnd(reason) => self.server.push_end(reason, out),
+            Event::StreamEnd(reason) => self.server.push_end(cx, reason, out),
             Event::MessageStart(_) | Event::MessageEnd(_) => return,
         }
         self.pump(cx, out);
@@ -75,8 +89,9 @@ impl Filter for DemuxHttp {
         self.pump(cx, out);
     }
 
-    fn wake(&mut self, _cx: &mut Cx<'_>, _wake: Wake, out: &mut Out<'_>) {
-        self.server.leave(out);
+    fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
+        self.server.wake(cx, wake, out);
+        self.pump(cx, out);
     }
 
     fn reset(&mut self) {

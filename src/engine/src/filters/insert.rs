@@ -63,7 +63,7 @@ impl Filter for Insert {
                 emit_replacement(cx, &value, out);
             }
             Wake::Settled(_, Err(error)) => out.end(Reason::Value(error)),
-            Wake::Timer | Wake::Gate | Wake::Message(_) => {}
+            Wake::Timer | Wake::Gate | Wake::Batch | Wake::Message(_) => {}
         }
     }
 

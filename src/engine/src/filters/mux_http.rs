@@ -1,11 +1,14 @@
-//! `muxHTTP(selector?, options? | fn)` with `to`: requests of many streams over shared HTTP/1 sessions.
+//! `muxHTTP(selector?, options? | fn)` with `to`: requests of many streams over shared sessions of HTTP/1 or HTTP/2.
 //! Example: `.muxHTTP(() => _target).to($ => $.connect(() => _target))`. Source: pipyjs/http.md section 5.
 
 use crate::data::Data;
 use crate::event::{Event, Reason};
 use crate::js::{self, Callback, Options};
 use crate::pipeline::{Build, Cx, Filter, Hold, Make, Out, Spec, Sub, Subs, Wake};
-use crate::session::{Encoder, Key, MuxOptions, Pool, RequestWriter, Session, Ticket, report};
+use crate::session::{
+    Call2, Encoder, Http2Session, Key, MuxOptions, Opening, Pool, RequestWriter, Route, Session, Ticket, http_error,
+    report,
+};
 use crate::value::Saved;
 use rquickjs::{Ctx, Value};
 use std::rc::Rc;
@@ -20,13 +23,16 @@ pub(super) static SPEC: Spec = Spec {
 };
 
 /// What a lone object argument needs one of to be taken for options, not for a key.
-const OPTION_NAMES: [&str; 6] = [
+const OPTION_NAMES: [&str; 9] = [
     "version",
     "bufferSize",
     "maxIdle",
     "maxQueue",
     "maxMessages",
     "maxHeaderSize",
+    "connectionWindowSize",
+    "streamWindowSize",
+    "ping",
 ];
 
 fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
@@ -59,7 +65,10 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
             shared: shared.clone(),
             encoder: Encoder::new(buffer_size),
             stream: None,
+            writer: RequestWriter::default(),
             ticket: None,
+            call: None,
+            opening: None,
             held: Hold::default(),
         })
     }))
@@ -105,39 +114,82 @@ struct Shared {
 struct Stream {
     key: Key,
     options: Rc<MuxOptions>,
-    writer: RequestWriter,
+    version: Version,
+}
+
+/// What the options say about the version.
+#[derive(Clone)]
+enum Version {
+    Fixed(Protocol),
+    /// A function or a promise: each session is asked.
+    Asked(Saved),
+}
+
+/// A version of HTTP.
+#[derive(Clone, Copy)]
+enum Protocol {
+    Http10,
+    Http11,
+    Http2,
 }
 
 struct MuxHttp {
     shared: Rc<Shared>,
     encoder: Encoder,
     stream: Option<Stream>,
+    writer: RequestWriter,
     /// The request in progress.
     ticket: Option<Ticket>,
+    /// The same over HTTP/2.
+    call: Option<Call2>,
+    /// A session of which it is not known yet what it speaks, or has just become so.
+    opening: Option<(Rc<Opening>, Option<Protocol>)>,
     /// What came after a request that has no response yet.
     held: Hold,
 }
 
-/// A version of HTTP as options name it.
-enum Version {
-    Http10,
-    Http11,
-    Http2,
+/// The promise of a version has settled.
+const VERSION: u32 = 0;
+
+/// How a stream goes on.
+enum Next {
+    Http1,
+    Http2(Rc<Http2Session>),
+    Wait,
 }
 
-fn version_of(value: &Value<'_>) -> Option<Version> {
+/// Why a stream has no session: a reason, or None when the stream has ended.
+type Failure = Option<Reason>;
+
+fn protocol_of(value: &Value<'_>) -> Option<Protocol> {
+    if js::is_nullish(value) {
+        return Some(Protocol::Http11);
+    }
     let text = js::value_to_text(value.ctx(), value);
     Some(match text.to_ascii_lowercase().as_str() {
-        "1" | "http/1" | "http/1.1" => Version::Http11,
-        "http/1.0" => Version::Http10,
-        "2" | "http/2" | "h2" => Version::Http2,
+        // TLS that agreed on nothing: HTTP/1.
+        "" | "1" | "http/1" | "http/1.1" => Protocol::Http11,
+        "http/1.0" => Protocol::Http10,
+        "2" | "http/2" | "h2" => Protocol::Http2,
         _ => return None,
+    })
+}
+
+/// The version that a value means; Err: the stream has ended.
+fn protocol(cx: &mut Cx<'_>, value: &Value<'_>, out: &mut Out<'_>) -> Result<Protocol, Failure> {
+    protocol_of(value).ok_or_else(|| {
+        let given = js::value_to_text(value.ctx(), value);
+        cx.fail(
+            out,
+            &format!("invalid HTTP version {given}; expected 1, 2, 'http/1.0', 'http/1.1', 'http/2' or 'h2'"),
+        );
+        None
     })
 }
 
 impl MuxHttp {
     /// Evaluates the key and the options; Err: the stream has ended.
-    fn open(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Result<(), Option<Reason>> {
+    fn open(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Result<(), Failure> {
         let shared = self.shared.clone();
         let key = match &shared.selector {
             Selector::Default => Ok(Pool::default_key(out)),
@@ -157,47 +209,161 @@ impl MuxHttp {
                 options
             }
         };
-        let writer = self.writer(cx, &options, out)?;
-        self.stream = Some(Stream { key, options, writer });
+        let version = match &options.version {
+            None => Version::Fixed(Protocol::Http11),
+            Some(saved) => {
+                let value = saved.get(&cx.js);
+                match value.is_function() || js::promise_of(&value).is_some() {
+                    true => Version::Asked(saved.clone()),
+                    false => Version::Fixed(protocol(cx, &value, out)?),
+                }
+            }
+        };
+        self.stream = Some(Stream { key, options, version });
         Ok(())
     }
 
-    fn writer(
-        &self,
-        cx: &mut Cx<'_>,
-        options: &MuxOptions,
-        out: &mut Out<'_>,
-    ) -> Result<RequestWriter, Option<Reason>> {
-        let Some(version) = &options.version else {
-            return Ok(RequestWriter::default());
-        };
-        let mut version = version.get(&cx.js);
-        if let Some(callback) = Callback::from_value(&cx.js, &version) {
-            version = cx.call(out, &callback, ())?;
-        }
-        // A promise (of the protocol that TLS agrees on) can only be fulfilled by a session that is under way: HTTP/1.
-        if js::is_nullish(&version) || js::promise_of(&version).is_some() {
-            return Ok(RequestWriter::default());
-        }
-        match version_of(&version) {
-            Some(Version::Http11) => Ok(RequestWriter::default()),
-            Some(Version::Http10) => Ok(RequestWriter { is_http10: true }),
-            Some(Version::Http2) => {
-                cx.fail(out, "HTTP/2 is not supported yet by muxHTTP; use version 1");
-                Err(None)
+    /// Finds or makes the session for a request that begins; Err: the stream has ended.
+    fn choose(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Result<Next, Failure> {
+        let Some(stream) = &self.stream else { return Err(None) };
+        let (pool, key, options) = (self.shared.pool.clone(), stream.key.clone(), stream.options.clone());
+        let version = stream.version.clone();
+        let protocol = match (version, &self.opening) {
+            (Version::Fixed(protocol), _) => protocol,
+            (Version::Asked(_), Some((_, Some(protocol)))) => *protocol,
+            (Version::Asked(_), Some((_, None))) => return Ok(Next::Wait),
+            (Version::Asked(version), None) => {
+                if let Some(session) = Http2Session::find(&pool, &key, &options, out) {
+                    return Ok(Next::Http2(session));
+                }
+                if pool.has_idle_http1(&key) {
+                    Protocol::Http11
+                } else if let Some(opening) = pool.opening(&key) {
+                    opening.wait(out.port());
+                    return Ok(Next::Wait);
+                } else {
+                    match self.ask(cx, &version, &key, out)? {
+                        Some(protocol) => protocol,
+                        None => return Ok(Next::Wait),
+                    }
+                }
             }
-            None => {
-                let given = js::value_to_text(&cx.js, &version);
-                cx.fail(
-                    out,
-                    &format!("invalid HTTP version {given}; expected 1, 2, 'http/1.0', 'http/1.1', 'http/2' or 'h2'"),
-                );
-                Err(None)
+        };
+        self.writer.is_http10 = matches!(protocol, Protocol::Http10);
+        if !matches!(protocol, Protocol::Http2) {
+            return Ok(Next::Http1);
+        }
+        let opened = self.opening.take().map(|(opening, _)| opening);
+        if opened.is_none()
+            && let Some(session) = Http2Session::find(&pool, &key, &options, out)
+        {
+            return Ok(Next::Http2(session));
+        }
+        let opening = opened.unwrap_or_else(|| Opening::start(cx, &self.shared.sub.get(), out));
+        let session = Http2Session::create(&pool, &key, &options, &opening, cx, out);
+        Ok(Next::Http2(session))
+    }
+
+    /// Asks for the version of a new session; None: it is promised, and the session is started meanwhile, for the promise may depend on
+    /// what happens there.
+    fn ask(
+        &mut self,
+        cx: &mut Cx<'_>,
+        version: &Saved,
+        key: &Key,
+        out: &mut Out<'_>,
+    ) -> Result<Option<Protocol>, Failure> {
+        let mut value = version.get(&cx.js);
+        if let Some(callback) = Callback::from_value(&cx.js, &value) {
+            value = cx.call(out, &callback, ())?;
+        }
+        let Some(promise) = js::promise_of(&value) else {
+            return protocol(cx, &value, out).map(Some);
+        };
+        let opening = Opening::start(cx, &self.shared.sub.get(), out);
+        opening.nudge(out);
+        // Woken when it fails before the promise is fulfilled.
+        opening.wait(out.port());
+        self.shared.pool.set_opening(key, &opening, out);
+        self.opening = Some((opening, None));
+        cx.settle(out, &promise, VERSION)?;
+        Ok(None)
+    }
+
+    /// The session's version is known.
+    fn settled(&mut self, cx: &mut Cx<'_>, value: Result<Saved, Saved>, out: &mut Out<'_>) -> Result<(), Failure> {
+        let Some((opening, None)) = self.opening.take() else {
+            return Ok(());
+        };
+        let value = match value {
+            Ok(value) => value.get(&cx.js),
+            Err(error) => return Err(Some(Reason::Value(error))),
+        };
+        let protocol = protocol(cx, &value, out)?;
+        if let Some(stream) = self.stream.as_ref().filter(|_| !matches!(protocol, Protocol::Http2)) {
+            self.shared.pool.learn_http1(&stream.key, out);
+        }
+        self.opening = Some((opening, Some(protocol)));
+        Ok(())
+    }
+
+    /// The session ended before its version was known.
+    fn fail(&mut self, cx: &mut Cx<'_>, reason: Reason, out: &mut Out<'_>) {
+        self.held.clear();
+        self.opening = None;
+        if let Some(message) = http_error::response_for(&cx.js, &reason) {
+            message.into_events().for_each(|event| out.emit(event));
+        }
+        out.end(reason);
+    }
+
+    /// What goes on over HTTP/2; gives back what does not concern a request in progress.
+    fn take_http2(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) -> Option<Event> {
+        let Some(call) = &self.call else { return Some(event) };
+        if call.takes_more() {
+            match event {
+                Event::StreamEnd(reason) if !(call.is_tunnel() && reason.is_clean()) => {
+                    self.call = None;
+                    out.end(reason);
+                }
+                event => call.send(cx, event),
+            }
+            return None;
+        }
+        if call.is_waiting() {
+            call.wake_when_answered();
+            out.hold(&mut self.held, event);
+            return None;
+        }
+        self.call = None;
+        Some(event)
+    }
+
+    /// A request begins: finds its session. Gives back what goes on over HTTP/1.
+    fn begin(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) -> Option<Event> {
+        match self.choose(cx, out) {
+            Ok(Next::Http1) => Some(event),
+            Ok(Next::Http2(session)) => {
+                let call = session.ask(out.port());
+                call.send(cx, event);
+                self.call = Some(call);
+                None
+            }
+            Ok(Next::Wait) => {
+                out.hold(&mut self.held, event);
+                None
+            }
+            Err(reason) => {
+                reason.into_iter().for_each(|reason| out.end(reason));
+                None
             }
         }
     }
 
     fn take(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
+        let Some(event) = self.take_http2(cx, event, out) else {
+            return;
+        };
         if !self.encoder.is_open()
             && let Some(ticket) = &self.ticket
         {
@@ -224,9 +390,16 @@ impl MuxHttp {
             reason.into_iter().for_each(|reason| out.end(reason));
             return;
         }
+        let mut event = event;
+        if matches!(event, Event::MessageStart(_)) && !self.encoder.is_open() {
+            match self.begin(cx, event, out) {
+                Some(start) => event = start,
+                None => return,
+            }
+        }
         let Some(stream) = &self.stream else { return };
         let mut bytes = Data::new();
-        let step = match self.encoder.event(&cx.js, &stream.writer, event, &mut bytes) {
+        let step = match self.encoder.event(&cx.js, &self.writer, event, &mut bytes) {
             Ok(step) => step,
             Err(problem) => {
                 let reason = report(cx, out, problem);
@@ -235,7 +408,14 @@ impl MuxHttp {
         };
         if let Some(info) = step.started {
             let layout = self.shared.sub.get();
-            let ticket = Session::ask(&self.shared.pool, &stream.key, &layout, &stream.options, info, out);
+            let opening = self.opening.take().map(|(opening, _)| opening);
+            let route = Route {
+                pool: &self.shared.pool,
+                key: &stream.key,
+                layout: &layout,
+                options: &stream.options,
+            };
+            let ticket = Session::ask(&route, info, opening.as_deref(), cx, out);
             self.ticket = Some(ticket);
         }
         let Some(ticket) = &self.ticket else { return };
@@ -257,7 +437,21 @@ impl Filter for MuxHttp {
         }
     }
 
-    fn wake(&mut self, cx: &mut Cx<'_>, _wake: Wake, out: &mut Out<'_>) {
+    fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
+        if let Wake::Settled(_, value) = wake
+            && let Err(reason) = self.settled(cx, value, out)
+        {
+            self.held.clear();
+            reason.into_iter().for_each(|reason| out.end(reason));
+            return;
+        }
+        if let Some((opening, None)) = &self.opening {
+            match opening.failure() {
+                Some(reason) => self.fail(cx, reason, out),
+                None => opening.wait(out.port()),
+            }
+            return;
+        }
         for event in self.held.take() {
             self.process(cx, event, out);
         }
@@ -266,7 +460,10 @@ impl Filter for MuxHttp {
     fn reset(&mut self) {
         self.encoder.reset();
         self.stream = None;
+        self.writer = RequestWriter::default();
         self.ticket = None;
+        self.call = None;
+        self.opening = None;
         self.held.clear();
     }
 }

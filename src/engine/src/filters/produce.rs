@@ -85,7 +85,7 @@ impl Filter for Produce {
                 self.put(cx, &value, out);
             }
             Wake::Settled(_, Err(error)) => out.end(Reason::Value(error)),
-            Wake::Gate | Wake::Message(_) => {}
+            Wake::Gate | Wake::Batch | Wake::Message(_) => {}
         }
     }
 

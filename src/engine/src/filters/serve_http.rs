@@ -1,13 +1,14 @@
-//! `serveHTTP(message | fn, options?)`, optionally with `to`: answers each request of an HTTP/1 connection.
+//! `serveHTTP(message | fn, options?)`, optionally with `to`: answers each request of an HTTP connection.
 //! Example: `.serveHTTP(req => new Message({ status: 200 }, req.head.path))`. Source: pipyjs/http.md section 4.
 //! Runs in the pipeline's own context; the sub-pipeline gets the bytes of a tunnel.
 
-use crate::event::{Event, HeadKind, MessageStart, Reason};
+use crate::data::Data;
+use crate::event::{Event, HeadKind, MessageStart, Reason, StreamError};
 use crate::js::{self, Callback};
 use crate::limits;
 use crate::message::MessageBuilder;
-use crate::pipeline::{Args, Build, Child, Cx, Filter, Make, Out, Spec, Sub, Subs, Wake};
-use crate::session::{Constant, HttpOptions, Incoming, Server};
+use crate::pipeline::{Args, Build, Cx, Filter, Make, Out, Spec, Sub, Subs, Wake};
+use crate::session::{Constant, HttpOptions, Incoming, Serving};
 use crate::value::Saved;
 use rquickjs::Value;
 use std::rc::Rc;
@@ -20,9 +21,6 @@ pub(super) static SPEC: Spec = Spec {
     subs: Subs::Optional,
     build: make,
 };
-
-/// Key of the tunnel's pipeline; requests count from 0.
-const TUNNEL: u64 = u64::MAX;
 
 fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
     let options = Rc::new(HttpOptions::parse(&build.options(1)?)?);
@@ -39,9 +37,8 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
         Box::new(ServeHttp {
             handler: handler.clone(),
             sub: sub.clone(),
-            server: Server::new(options.clone()),
-            request: MessageBuilder::default(),
-            tunnel: None,
+            server: Serving::new(options.clone()),
+            requests: Vec::new(),
         })
     }))
 }
@@ -55,49 +52,70 @@ enum Handler {
 struct ServeHttp {
     handler: Handler,
     sub: Sub,
-    server: Server,
-    request: MessageBuilder,
-    tunnel: Option<Child>,
+    server: Serving,
+    /// Requests that are being collected: HTTP/1 has one at a time, HTTP/2 one a stream.
+    requests: Vec<(u64, MessageBuilder)>,
 }
 
 impl ServeHttp {
     fn pump(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) {
-        loop {
-            if self.server.is_tunnel() && self.tunnel.is_none() {
-                match self.sub.layout() {
-                    Some(layout) => self.tunnel = Some(out.spawn(&layout, out.context(), TUNNEL, Args::None)),
-                    None => return self.server.respond_tunnel(cx, Event::end(), out),
-                }
-            }
-            let Some(incoming) = self.server.next(cx, out) else {
-                return;
-            };
+        while let Some(incoming) = self.server.next(cx, out) {
             match incoming {
-                Incoming::Head(_, head) => {
+                Incoming::Head(key, head) => {
+                    let mut request = MessageBuilder::default();
                     let start = MessageStart::new(HeadKind::Request(head));
-                    self.request.push(&Event::MessageStart(start));
+                    request.push(&Event::MessageStart(start));
+                    self.requests.push((key, request));
                 }
-                Incoming::Body(key, data) => {
-                    self.request.push(&Event::Data(data));
-                    if self.request.held_bytes() > limits::HELD_BYTES {
-                        self.request.reset();
-                        self.server.refuse(cx, key, 413, out);
-                    }
-                }
+                Incoming::Body(key, data) => self.collect(cx, key, data, out),
                 Incoming::End(key, end) => {
-                    if let Some(message) = self.request.push(&Event::MessageEnd(end)) {
+                    let request = self.take(key);
+                    if let Some(message) = request.and_then(|mut request| request.push(&Event::MessageEnd(end))) {
                         self.serve(cx, key, message, out);
                     }
                 }
-                Incoming::Raw(_, data) => self.feed(Event::Data(data), out),
-                Incoming::RawEnd(_, reason) => self.feed(Event::StreamEnd(reason), out),
+                Incoming::Tunnel(key) => match self.sub.layout() {
+                    Some(layout) => {
+                        let child = out.spawn(&layout, out.context(), key, Args::None);
+                        self.server.set_child(key, child);
+                    }
+                    None => self.server.respond(cx, key, Event::end(), out),
+                },
+                Incoming::Raw(key, data) => self.feed(cx, key, Event::Data(data), out),
+                Incoming::RawEnd(key, reason) => self.feed(cx, key, Event::StreamEnd(reason), out),
+                Incoming::Reset(key) => {
+                    self.take(key);
+                    self.feed(cx, key, StreamError::ConnectionReset.into(), out);
+                    self.server.remove(key);
+                }
             }
         }
     }
 
-    fn feed(&mut self, event: Event, out: &mut Out<'_>) {
-        if let Some(child) = &self.tunnel {
-            out.feed(child, event);
+    fn take(&mut self, key: u64) -> Option<MessageBuilder> {
+        let index = self.requests.iter().position(|(other, _)| *other == key)?;
+        Some(self.requests.swap_remove(index).1)
+    }
+
+    /// Keeps a piece of a body; all those of a connection have one bound.
+    fn collect(&mut self, cx: &mut Cx<'_>, key: u64, data: Data, out: &mut Out<'_>) {
+        let Some((_, request)) = self.requests.iter_mut().find(|(other, _)| *other == key) else {
+            return;
+        };
+        request.push(&Event::Data(data));
+        let held: usize = self.requests.iter().map(|(_, request)| request.held_bytes()).sum();
+        if held > limits::HELD_BYTES {
+            self.take(key);
+            self.server.refuse(cx, key, 413, out);
+        }
+    }
+
+    fn feed(&mut self, cx: &Cx<'_>, key: u64, event: Event, out: &mut Out<'_>) {
+        let source = self.server.source(key);
+        match (self.server.child(key), source) {
+            (Some(child), Some(source)) => out.feed_of(cx, source, child, event),
+            (Some(child), None) => out.feed(child, event),
+            (None, _) => {}
         }
     }
 
@@ -125,14 +143,14 @@ impl ServeHttp {
             return self.server.answer(cx, key, message, out);
         }
         if let Some(promise) = js::promise_of(value) {
-            // A connection has at most `limits::PIPELINED_REQUESTS` of them at a time: 32 bits tell them apart.
+            // A connection has at most `limits::HTTP2_STREAMS` of them at a time: 32 bits tell them apart.
             if let Err(reason) = cx.settle(out, &promise, key as u32) {
                 self.server.respond(cx, key, Event::StreamEnd(reason), out);
             }
             return;
         }
         tracing::error!(target: "pjs", filter = out.place(), "handler is not or did not return a Message");
-        self.server.fail(key, Reason::Clean, out);
+        self.server.fail(cx, key, Reason::Clean, out);
     }
 }
 
@@ -140,20 +158,21 @@ impl Filter for ServeHttp {
     fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
         match event {
             Event::Data(data) => self.server.push(cx, data, out),
-            Event::StreamEnd(reason) => self.server.push_end(reason, out),
+            Event::StreamEnd(reason) => self.server.push_end(cx, reason, out),
             Event::MessageStart(_) | Event::MessageEnd(_) => return,
         }
         self.pump(cx, out);
     }
 
-    fn output(&mut self, cx: &mut Cx<'_>, _key: u64, event: Event, out: &mut Out<'_>) {
-        self.server.respond_tunnel(cx, event, out);
+    fn output(&mut self, cx: &mut Cx<'_>, key: u64, event: Event, out: &mut Out<'_>) {
+        self.server.respond(cx, key, event, out);
         self.pump(cx, out);
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
         let Wake::Settled(tag, settled) = wake else {
-            return self.server.leave(out);
+            self.server.wake(cx, wake, out);
+            return self.pump(cx, out);
         };
         let Some(key) = self.server.key_of(tag) else { return };
         match settled {
@@ -161,14 +180,13 @@ impl Filter for ServeHttp {
                 let value = value.get(&cx.js);
                 self.answer(cx, key, &value, out);
             }
-            Err(error) => self.server.fail(key, Reason::Value(error), out),
+            Err(error) => self.server.fail(cx, key, Reason::Value(error), out),
         }
         self.pump(cx, out);
     }
 
     fn reset(&mut self) {
         self.server.reset();
-        self.request.reset();
-        self.tunnel = None;
+        self.requests.clear();
     }
 }

@@ -113,7 +113,7 @@ impl Filter for Wait {
                     Err(reason) => self.fail(reason, out),
                 }
             }
-            Wake::Gate | Wake::Message(_) => {}
+            Wake::Gate | Wake::Batch | Wake::Message(_) => {}
         }
     }
 

@@ -38,7 +38,31 @@ pub(crate) fn tail_value<'js>(ctx: &Ctx<'js>, tail: Option<&Tail>) -> Result<Val
             object.set("bodySize", *body as f64)?;
             Ok(object.into_value())
         }
+        Some(Tail::Trailers { headers, body }) => {
+            let object = Object::new(ctx.clone())?;
+            set_headers(ctx, &object, headers, Version::Http2)?;
+            object.remove("headerNames")?;
+            object.set("headSize", 0)?;
+            object.set("bodySize", *body as f64)?;
+            Ok(object.into_value())
+        }
     }
+}
+
+/// The trailers that a tail means: `headers` of a script's object; None when there are none.
+///
+/// # Errors  Throws for header names or values that cannot be sent.
+pub(crate) fn trailers_of(ctx: &Ctx<'_>, tail: Option<&Tail>) -> Result<Option<Rc<Headers>>> {
+    let saved = match tail {
+        None | Some(Tail::Sizes { .. }) => return Ok(None),
+        Some(Tail::Trailers { headers, .. }) => return Ok(Some(headers.clone())),
+        Some(Tail::Js(saved)) => saved,
+    };
+    let Some(object) = saved.get(ctx).into_object() else {
+        return Ok(None);
+    };
+    let headers = headers_of(ctx, &object)?;
+    Ok((!headers.is_empty()).then(|| Rc::new(headers)))
 }
 
 /// Field order of `Object.keys`: protocol, headers, headerNames, method, scheme, authority, path. HTTP/1 leaves `scheme` and `authority`

@@ -24,7 +24,7 @@ pub(crate) use convert::{events_of, is_nullish, message_of, message_value, to_js
 pub(crate) use data::{JsData, decode, encode, truthy};
 pub(crate) use events::{JsMessage, JsMessageEnd, JsMessageStart, JsStreamEnd};
 pub(crate) use format::format_line;
-pub(crate) use head::{head_value, request_of, response_of, tail_value};
+pub(crate) use head::{head_value, request_of, response_of, tail_value, trailers_of};
 pub(crate) use host::{Facts, Host, host, set_host};
 pub(crate) use inbound::{Inbound, InboundInfo};
 pub(crate) use options::{Options, number_of, seconds_of};

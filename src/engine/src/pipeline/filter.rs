@@ -39,6 +39,8 @@ pub(crate) enum Wake {
     /// Time to look again: the end of a turn (`wait`), a response that is complete (`muxHTTP`), the end of the worker
     /// (HTTP servers).
     Gate,
+    /// The output that was gathered in this turn is to be passed on.
+    Batch,
     /// Whatever a task of the filter sends.
     Message(Box<dyn Any>),
 }
@@ -186,6 +188,27 @@ impl Out<'_> {
         }
         let end = top.len;
         self.work.push(Work::Input(top, end, event));
+    }
+
+    /// Gives an event to a sub-pipeline as coming from `source`: who cannot take more of it closes that tap, not the one
+    /// of the connection.
+    pub(crate) fn feed_of(&mut self, cx: &Cx<'_>, source: Rc<super::Tap>, child: &Child, event: Event) {
+        self.work.push(Work::Source(Some(source)));
+        self.feed(child, event);
+        self.work.push(Work::Source(cx.tap.clone()));
+    }
+
+    /// Outputs an event as coming from `source`.
+    pub(crate) fn emit_of(&mut self, cx: &Cx<'_>, source: Rc<super::Tap>, event: Event) {
+        self.work.push(Work::Source(Some(source)));
+        self.emit(event);
+        self.work.push(Work::Source(cx.tap.clone()));
+    }
+
+    /// Wakes the filter with `Wake::Batch` when nothing else is left to do in the turn.
+    pub(crate) fn batch(&self, cx: &Cx<'_>) {
+        cx.realm
+            .batch(Work::Wake(self.instance.clone(), self.index, Wake::Batch));
     }
 
     /// Gives an event to a sub-pipeline.

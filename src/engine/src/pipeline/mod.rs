@@ -30,7 +30,7 @@ pub(crate) use instance::{Args, Chain, Child, Instance, Output, Port, Sink};
 pub(crate) use layout::{FilterDef, Layout, Module, Modules, OnStart, Sub};
 pub(crate) use pace::Pace;
 pub(crate) use pick::{Pick, Which};
-pub(crate) use realm::{Flush, Realm, Work, realm};
+pub(crate) use realm::{Batch, Flush, Realm, Work, realm};
 pub(crate) use spawned::{Feed, spawn_pipeline};
 pub(crate) use tap::{Closed, Tap};
 pub(crate) use task::{Task, spawn, timer};

@@ -27,6 +27,16 @@ pub(crate) enum Work {
     Wake(Rc<Instance>, usize, Wake),
     /// What a script asked for that needs a turn.
     Run(Box<Later>),
+    /// What follows comes from this source (a stream of several in one connection).
+    Source(Option<Rc<Tap>>),
+    /// Output that was gathered is passed on.
+    Batch(Rc<dyn Batch>),
+}
+
+/// Something outside of pipelines that gathers output and passes it on when nothing else is left to do in the turn.
+pub(crate) trait Batch {
+    /// Pushes what is to be done.
+    fn pass_on(self: Rc<Self>, cx: &mut Cx<'_>, work: &mut Vec<Work>);
 }
 
 /// See [`Work::Run`]. What it adds to the list is done in that order, before anything else.
@@ -56,6 +66,7 @@ pub(crate) struct Realm {
     strays: RefCell<Vec<Weak<Instance>>>,
     modules: RefCell<Option<Rc<dyn Modules>>>,
     deferred: RefCell<Vec<Work>>,
+    batched: RefCell<Vec<Work>>,
     ended: RefCell<Vec<Rc<Instance>>>,
     flushes: RefCell<Vec<Rc<dyn Flush>>>,
     gates: RefCell<Vec<Port>>,
@@ -156,6 +167,7 @@ impl Realm {
             strays: RefCell::default(),
             modules: RefCell::new(None),
             deferred: RefCell::default(),
+            batched: RefCell::default(),
             ended: RefCell::default(),
             flushes: RefCell::default(),
             gates: RefCell::default(),
@@ -222,8 +234,13 @@ impl Realm {
     /// The scripts are not going to run: lets go of what they have begun, which holds the realm.
     pub(crate) fn abandon(&self) {
         self.closing.set(true);
-        let begun = self.deferred.take();
+        let begun = (self.deferred.take(), self.batched.take());
         drop(begun);
+    }
+
+    /// Adds work to the current turn, for when nothing else is left: what was gathered meanwhile is passed on together.
+    pub(crate) fn batch(&self, work: Work) {
+        self.batched.borrow_mut().push(work);
     }
 
     /// Flushes at the end of the turn.
@@ -274,6 +291,9 @@ impl Realm {
                 }
                 more_jobs = self.run_jobs(&cx.js);
                 work.append(&mut self.deferred.borrow_mut());
+                if work.is_empty() {
+                    work.append(&mut self.batched.borrow_mut());
+                }
                 if work.is_empty() && !gated {
                     gated = true;
                     for port in self.gates.take() {
@@ -283,7 +303,10 @@ impl Realm {
                     }
                 }
                 if work.is_empty() {
-                    if self.ended.borrow().is_empty() && self.deferred.borrow().is_empty() {
+                    if self.ended.borrow().is_empty()
+                        && self.deferred.borrow().is_empty()
+                        && self.batched.borrow().is_empty()
+                    {
                         break;
                     }
                     drain(&self.ended, |instance| finish(&mut cx, &instance));

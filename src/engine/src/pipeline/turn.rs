@@ -39,6 +39,12 @@ pub(super) fn step(cx: &mut Cx<'_>, item: Work, work: &mut Vec<Work>) {
             later(cx, work);
             work[from..].reverse();
         }
+        Work::Source(tap) => cx.tap = tap,
+        Work::Batch(batch) => {
+            let from = work.len();
+            batch.pass_on(cx, work);
+            work[from..].reverse();
+        }
         Work::Start(instance, args) => start(cx, &instance, args, work),
         Work::Started(instance, settled) => started(cx, &instance, settled, work),
     }
@@ -202,7 +208,7 @@ pub(super) fn stuck(item: Work, work: &mut Vec<Work>) {
         | Work::Wake(instance, ..) => {
             instance.end();
         }
-        Work::Run(_) => {}
+        Work::Run(_) | Work::Source(_) | Work::Batch(_) => {}
     };
     end(item);
     work.drain(..).for_each(end);

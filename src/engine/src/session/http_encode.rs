@@ -6,6 +6,7 @@ use crate::event::{Event, Head, Reason};
 use crate::limits;
 use crate::pipeline::{Cx, Out};
 use ballast_codec::http1::{self, CHUNK_END, LAST_CHUNK, encode_chunk_start};
+use ballast_codec::http2::SendError;
 use bytes::{Bytes, BytesMut};
 use rquickjs::Ctx;
 use std::cell::RefCell;
@@ -23,11 +24,19 @@ pub(crate) enum Problem {
     Script(rquickjs::Error),
     /// Part of the head would break the framing.
     Head(http1::Error),
+    /// As before, or the stream of HTTP/2 has ended.
+    Http2(SendError),
 }
 
 impl From<rquickjs::Error> for Problem {
     fn from(error: rquickjs::Error) -> Self {
         Problem::Script(error)
+    }
+}
+
+impl From<SendError> for Problem {
+    fn from(error: SendError) -> Self {
+        Problem::Http2(error)
     }
 }
 
@@ -258,6 +267,7 @@ pub(crate) fn report(cx: &mut Cx<'_>, out: &Out<'_>, problem: Problem) -> Reason
     let error = match problem {
         Problem::Script(error) => error,
         Problem::Head(error) => crate::js::throw_error(&cx.js, &error.to_string()),
+        Problem::Http2(error) => crate::js::throw_error(&cx.js, &error.to_string()),
     };
     cx.failed(&place, error)
 }

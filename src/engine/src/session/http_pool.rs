@@ -2,6 +2,8 @@
 //! Not for what a session does: http_session.rs. Source: pipyjs/filters.md section 5.
 
 use super::http_session::Session;
+use super::http_wire::Opening;
+use super::http2_client::Http2Session;
 use crate::js::{self, Inbound};
 use crate::pipeline::{Cx, Out, Realm, Task, spawn};
 use crate::value::Saved;
@@ -52,6 +54,12 @@ pub(super) struct Group {
     idle: RefCell<Vec<Rc<Session>>>,
     /// With requests, and room for more; empty unless `maxQueue` is above 1.
     shared: RefCell<Vec<Rc<Session>>>,
+    /// Sessions of HTTP/2, used or not.
+    http2: RefCell<Vec<Rc<Http2Session>>>,
+    /// A session of which it is not known yet what it speaks.
+    opening: RefCell<Weak<Opening>>,
+    /// What the last one spoke was HTTP/1.
+    speaks_http1: Cell<bool>,
     /// Sessions that exist.
     live: Cell<usize>,
     /// The connection that the group is for.
@@ -79,6 +87,32 @@ impl Pool {
             return Ok(Key::Text(text.to_string()?));
         }
         self.object(ctx, value).map(Key::Object)
+    }
+
+    /// Whether a session of HTTP/1 waits for its next request.
+    pub(crate) fn has_idle_http1(&self, key: &Key) -> bool {
+        let groups = self.groups.borrow();
+        let group = groups.get(key);
+        group.is_some_and(|group| group.idle.borrow().iter().any(|session| session.is_alive()))
+    }
+
+    /// A session that is being opened and that the stream should wait for: it may turn out to be one that can be shared.
+    pub(crate) fn opening(&self, key: &Key) -> Option<Rc<Opening>> {
+        let groups = self.groups.borrow();
+        let group = groups.get(key).filter(|group| !group.speaks_http1.get())?;
+        group.opening.borrow().upgrade()
+    }
+
+    /// A session is being opened.
+    pub(crate) fn set_opening(&self, key: &Key, opening: &Rc<Opening>, out: &Out<'_>) {
+        *self.group(key, out).opening.borrow_mut() = Rc::downgrade(opening);
+    }
+
+    /// The session that was opened speaks HTTP/1.
+    pub(crate) fn learn_http1(&self, key: &Key, out: &Out<'_>) {
+        let group = self.group(key, out);
+        group.speaks_http1.set(true);
+        *group.opening.borrow_mut() = Weak::new();
     }
 
     /// The key of streams without one.
@@ -124,6 +158,9 @@ impl Pool {
             inbound,
             idle: RefCell::default(),
             shared: RefCell::default(),
+            http2: RefCell::default(),
+            opening: RefCell::default(),
+            speaks_http1: Cell::default(),
             live: Cell::default(),
         });
         self.groups.borrow_mut().insert(key.clone(), group.clone());
@@ -165,7 +202,16 @@ impl Pool {
                 .extract_if(.., |session| all || session.is_over(now))
                 .collect();
             over.iter().for_each(|session| session.close());
+            let over: Vec<Rc<Http2Session>> = group
+                .http2
+                .borrow()
+                .iter()
+                .filter(|session| session.is_unused() && (all || session.is_over(now)))
+                .cloned()
+                .collect();
+            over.iter().for_each(|session| session.close());
             is_idle |= !group.idle.borrow().is_empty();
+            is_idle |= group.http2.borrow().iter().any(|session| session.is_unused());
         }
         // What was closed is reset in a turn.
         realm.turn(None, |_, _| {});
@@ -203,6 +249,25 @@ impl Group {
         shared.iter().find(|session| session.has_room(max_queue)).cloned()
     }
 
+    /// A session of HTTP/2 for one more request.
+    pub(super) fn take_http2(&self, max_queue: usize) -> Option<Rc<Http2Session>> {
+        let sessions = self.http2.borrow();
+        sessions.iter().find(|session| session.has_room(max_queue)).cloned()
+    }
+
+    /// A new session of HTTP/2.
+    pub(super) fn add_http2(&self, session: &Rc<Http2Session>) {
+        self.live.set(self.live.get() + 1);
+        self.speaks_http1.set(false);
+        self.http2.borrow_mut().push(session.clone());
+    }
+
+    /// The session of HTTP/2 has ended.
+    pub(super) fn remove_http2(&self, session: &Rc<Http2Session>) {
+        self.live.set(self.live.get().saturating_sub(1));
+        self.http2.borrow_mut().retain(|other| !Rc::ptr_eq(other, session));
+    }
+
     /// A new session with its first request.
     pub(super) fn add(&self, session: &Rc<Session>, max_queue: usize) {
         self.live.set(self.live.get() + 1);
@@ -233,7 +298,15 @@ impl Group {
     fn is_orphan(&self, realm: &Realm) -> bool {
         let Some(inbound) = &self.inbound else { return false };
         let idle = self.idle.borrow();
-        let contexts: Vec<_> = idle.iter().filter_map(|session| session.context()).collect();
+        let http2 = self.http2.borrow();
+        if http2.iter().any(|session| !session.is_unused()) {
+            return false;
+        }
+        let contexts: Vec<_> = idle
+            .iter()
+            .filter_map(|session| session.context())
+            .chain(http2.iter().filter_map(|session| session.context()))
+            .collect();
         let current = realm.scope.current();
         let mut distinct = 0;
         for (index, context) in contexts.iter().enumerate() {
@@ -264,6 +337,9 @@ mod tests {
                 key: Key::Inbound(1),
                 idle: RefCell::default(),
                 shared: RefCell::default(),
+                http2: RefCell::default(),
+                opening: RefCell::default(),
+                speaks_http1: Cell::default(),
                 live: Cell::new(live),
                 inbound: None,
             });

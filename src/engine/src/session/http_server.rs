@@ -29,6 +29,10 @@ pub(crate) enum Incoming {
     Raw(u64, Data),
     /// The end of the tunnel's input.
     RawEnd(u64, Reason),
+    /// The response made a tunnel of it.
+    Tunnel(u64),
+    /// It has gone: nobody waits for a response (HTTP/2).
+    Reset(u64),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,8 @@ pub(crate) struct Server {
     /// Keeps the peer from sending more requests.
     tap: Option<Closed>,
     ended: bool,
+    /// It has just become a tunnel.
+    opened: bool,
     /// The worker tells when it ends.
     told_of_drain: bool,
 }
@@ -79,6 +85,7 @@ impl Server {
             requests: 0,
             tap: None,
             ended: false,
+            opened: false,
             told_of_drain: false,
         }
     }
@@ -96,6 +103,7 @@ impl Server {
         self.requests = 0;
         self.tap = None;
         self.ended = false;
+        self.opened = false;
         self.told_of_drain = false;
     }
 
@@ -138,6 +146,9 @@ impl Server {
     /// What arrived next; None when more input or a response is needed.
     pub(crate) fn next(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Option<Incoming> {
         while !self.ended {
+            if std::mem::take(&mut self.opened) {
+                return Some(Incoming::Tunnel(self.first));
+            }
             if self.reading == Reading::Stopped || (self.closing && self.open.is_none() && !self.decoder.is_paused()) {
                 self.reading = Reading::Stopped;
                 self.input.clear();
@@ -227,9 +238,19 @@ impl Server {
         }
     }
 
-    /// True when the connection is a tunnel.
-    pub(crate) fn is_tunnel(&self) -> bool {
-        self.reading == Reading::Tunnel
+    /// True when the request is the only one.
+    pub(super) fn is_alone(&self, key: u64) -> bool {
+        key == self.first && self.slots.len() == 1
+    }
+
+    /// What has come after the last request, for another protocol.
+    pub(super) fn take_rest(&mut self) -> Data {
+        self.decoder.start_raw(&mut self.input);
+        let mut rest = Data::new();
+        while let Some(chunk) = self.input.pop_front() {
+            rest.push(chunk);
+        }
+        rest
     }
 
     /// Takes an event of the response to request `key`; then ask `next`, for there may be room again. The first complete
@@ -306,11 +327,6 @@ impl Server {
         true
     }
 
-    /// Takes an event from behind the tunnel.
-    pub(crate) fn respond_tunnel(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
-        self.respond(cx, self.first, event, out);
-    }
-
     /// Gives request `key` no response: the connection closes after the responses before it.
     pub(crate) fn fail(&mut self, key: u64, reason: Reason, out: &mut Out<'_>) {
         if let Some(slot) = self.slot(key) {
@@ -368,6 +384,7 @@ impl Server {
                 Outcome::Tunnel => {
                     if self.reading != Reading::Tunnel {
                         self.reading = Reading::Tunnel;
+                        self.opened = true;
                         self.closing = false;
                         self.decoder.start_raw(&mut self.input);
                     }
@@ -394,11 +411,6 @@ impl Server {
     /// Answers bytes that are no request, after the good requests before them, and closes. DEVIATES: upstream closes
     /// without a byte, and serves a body cut short as if it were whole (RFC 9112 sections 3 and 8).
     fn malformed(&mut self, cx: &mut Cx<'_>, error: &http1::Error, out: &mut Out<'_>) {
-        if matches!(error, http1::Error::Http2Preface) {
-            self.reset();
-            self.ended = true;
-            return cx.fail(out, "HTTP/2 is not supported yet; use HTTP/1.1");
-        }
         tracing::debug!(target: "http", %error, "not a request");
         let open = self.open.take();
         self.reading = Reading::Stopped;

@@ -5,9 +5,11 @@ use super::http_error;
 use super::http_options::MuxOptions;
 use super::http_pool::{Group, Key, Pool};
 use super::http_request::RequestInfo;
+use super::http_wire::Opening;
 use crate::data::Data;
 use crate::event::{Event, HeadKind, MessageEnd, MessageStart, Reason, StreamError, Tail};
 use crate::js::Context;
+use crate::limits;
 use crate::pipeline::{Args, Child, Cx, Layout, Out, Port, Sink, Wake};
 use ballast_codec::Chunks;
 use ballast_codec::http1::{self, Expect, Frame, ResponseDecoder, ResponseHead};
@@ -74,26 +76,44 @@ impl Sink for Decoded {
     }
 }
 
+/// Where a session is looked for, or how a new one is made.
+pub(crate) struct Route<'a> {
+    /// The sessions of the layout.
+    pub pool: &'a Rc<Pool>,
+    /// Which may be shared.
+    pub key: &'a Key,
+    /// The pipeline of a new one.
+    pub layout: &'a Rc<Layout>,
+    /// What it is made with.
+    pub options: &'a Rc<MuxOptions>,
+}
+
 impl Session {
     /// A session for a request of `out`'s stream: one that has room, or a new one.
     pub(crate) fn ask(
-        pool: &Rc<Pool>,
-        key: &Key,
-        layout: &Rc<Layout>,
-        options: &Rc<MuxOptions>,
+        route: &Route<'_>,
         info: RequestInfo,
+        opening: Option<&Opening>,
+        cx: &mut Cx<'_>,
         out: &mut Out<'_>,
     ) -> Ticket {
+        let Route {
+            pool,
+            key,
+            layout,
+            options,
+        } = *route;
         let group = pool.group(key, out);
         // What may become a tunnel gets a session of its own.
-        let known = if info.may_tunnel() {
+        let known = if info.may_tunnel() || opening.is_some() {
             None
         } else {
-            group.take(options.max_queue)
+            group.take(options.max_queue.min(limits::SESSION_REQUESTS))
         };
         let session = known.unwrap_or_else(|| {
-            let session = Session::create(pool, &group, layout, options, out);
-            group.add(&session, if info.may_tunnel() { 1 } else { options.max_queue });
+            let session = Session::create(pool, &group, layout, options, opening, cx, out);
+            let max_queue = options.max_queue.min(limits::SESSION_REQUESTS);
+            group.add(&session, if info.may_tunnel() { 1 } else { max_queue });
             session
         });
         let id = session.enqueue(info, out.port(), &group);
@@ -105,6 +125,8 @@ impl Session {
         group: &Rc<Group>,
         layout: &Rc<Layout>,
         options: &Rc<MuxOptions>,
+        opening: Option<&Opening>,
+        cx: &mut Cx<'_>,
         out: &mut Out<'_>,
     ) -> Rc<Self> {
         let session = Rc::new(Session {
@@ -122,9 +144,18 @@ impl Session {
                 used: 0,
             }),
         });
-        let sink = Rc::new(Decoded(Rc::downgrade(&session)));
-        let child = out.spawn_to(layout, out.context(), sink, Args::None);
-        session.inner.borrow_mut().child = Some(child);
+        match opening {
+            None => {
+                let sink = Rc::new(Decoded(Rc::downgrade(&session)));
+                let child = out.spawn_to(layout, out.context(), sink, Args::None);
+                session.inner.borrow_mut().child = Some(child);
+            }
+            Some(opening) => {
+                let (child, wire) = opening.take();
+                session.inner.borrow_mut().child = child;
+                wire.belongs_to_http1(cx, &session);
+            }
+        }
         session
     }
 
@@ -191,7 +222,7 @@ impl Session {
         }
     }
 
-    fn received(self: &Rc<Self>, cx: &mut Cx<'_>, data: Data) {
+    pub(super) fn received(self: &Rc<Self>, cx: &mut Cx<'_>, data: Data) {
         self.inner.borrow_mut().input.extend(data);
         loop {
             let next = self.inner.borrow_mut().next(cx);
@@ -234,7 +265,7 @@ impl Session {
         }
     }
 
-    fn ended(self: &Rc<Self>, cx: &mut Cx<'_>, reason: Reason) {
+    pub(super) fn ended(self: &Rc<Self>, cx: &mut Cx<'_>, reason: Reason) {
         let mut complete = false;
         if reason.is_clean() {
             let inner = &mut *self.inner.borrow_mut();

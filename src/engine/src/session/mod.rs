@@ -2,6 +2,12 @@
 //! Not for bytes into messages (codec) nor for the filters' arguments (filters/).
 
 mod acceptor;
+mod http2_call;
+mod http2_client;
+mod http2_message;
+mod http2_ping;
+mod http2_server;
+mod http2_source;
 mod http_constant;
 mod http_encode;
 pub(crate) mod http_error;
@@ -10,9 +16,11 @@ mod http_pool;
 mod http_request;
 mod http_response;
 mod http_server;
+mod http_serving;
 mod http_session;
 mod http_slot;
 mod http_tunnel;
+mod http_wire;
 mod tls;
 mod tls_choice;
 mod tls_ciphers;
@@ -32,8 +40,11 @@ pub(crate) use http_options::{HttpOptions, MuxOptions};
 pub(crate) use http_pool::{Key, Pool};
 pub(crate) use http_request::RequestWriter;
 pub(crate) use http_response::ResponseWriter;
-pub(crate) use http_server::{Incoming, Server};
-pub(crate) use http_session::{Session, Ticket};
+pub(crate) use http_server::Incoming;
+pub(crate) use http_serving::Serving;
+pub(crate) use http_session::{Route, Session, Ticket};
 pub(crate) use http_tunnel::{Asked, tunnel_request};
+pub(crate) use http_wire::Opening;
+pub(crate) use http2_client::{Call2, Http2Session};
 pub(crate) use tls::TlsFilter;
 pub(crate) use tls_options::{Side, TlsOptions};

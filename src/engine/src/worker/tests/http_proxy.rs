@@ -509,7 +509,7 @@ async fn unused_sessions_close() {
 #[tokio::test(flavor = "current_thread")]
 async fn versions() {
     let upstream = Upstream::start(|_| Some(OK.to_owned())).await;
-    for version in ["2", "'h2'", "'http/2'", "() => 2", "'spdy'"] {
+    for version in ["3", "'spdy'", "() => 'http/3'", "() => Promise.resolve('spdy')"] {
         let served = upstream.proxy(&format!("null, {{ version: {version} }}")).await;
         let got = exchange(served.port, GET.as_bytes()).await;
         assert!(got.starts_with(b"HTTP/1.1 500 "), "{version}");

@@ -114,7 +114,6 @@ async fn requests_get_their_responses() {
             "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
             bad("400 Bad Request"),
         ),
-        ("http/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", String::new()),
         ("silence", "", String::new()),
     ];
     for (name, input, output) in rows {
