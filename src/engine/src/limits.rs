@@ -62,6 +62,11 @@ pub(crate) const SESSION_REQUESTS: usize = 64;
 pub(crate) const DEMUX_SILENT: usize = 1024;
 /// How long a `mux` keeps a session that no stream uses (`maxIdle`), seconds.
 pub(crate) const SESSION_IDLE_SECONDS: f64 = 60.0;
+/// How long an HTTP server goes on reading, and dropping, what a client sends after the last response and our end: closing
+/// at once would reset the connection, and the client might lose the response.
+pub(crate) const HTTP_LINGER: Duration = Duration::from_secs(10);
+/// Bytes that are dropped so.
+pub(crate) const HTTP_LINGER_BYTES: u64 = 64 << 20;
 /// How long a worker that ends waits for the peer of a connection whose own end was sent, or on which nothing was said.
 pub(crate) const DRAIN_LINGER: Duration = Duration::from_secs(1);
 /// Addresses taken from one DNS answer.

@@ -92,6 +92,8 @@ pub(crate) struct Connection {
     /// Nothing can be sent any more; what was received is still read.
     unwritable: Cell<bool>,
     flushing: Cell<bool>,
+    /// Bytes received that nobody wants (HTTP servers, after the last response).
+    unwanted: Cell<u64>,
     /// Bytes have moved, either way.
     used: Cell<bool>,
     read: Activity,
@@ -177,6 +179,7 @@ impl Connection {
             read_ended: Cell::new(false),
             unwritable: Cell::new(false),
             flushing: Cell::new(false),
+            unwanted: Cell::new(0),
             used: Cell::new(false),
             read: Activity::new(now),
             write: Activity::new(now),
@@ -491,6 +494,16 @@ impl Sweep for Connection {
         let over =
             |limit: Option<Duration>, last: Instant| limit.is_some_and(|limit| now.duration_since(last) >= limit);
         let (read, write) = (self.read.last(now), self.write.last(now));
+        if let Some(since) = self.tap.disowned() {
+            // All was sent, or nothing of it moves: what the peer still sends is no reason to keep the connection.
+            let limit = match &*self.writer.borrow() {
+                None => Some(limits::HTTP_LINGER),
+                Some(_) => self.options.idle_timeout,
+            };
+            if over(limit, since.max(write)) {
+                return self.close();
+            }
+        }
         let error = if over(self.options.read_timeout, read) {
             StreamError::ReadTimeout
         } else if over(self.options.write_timeout, write) && !self.pending.borrow().is_empty() {
@@ -562,6 +575,13 @@ impl Connection {
                     .set(self.traffic.received.get() + bytes.len() as u64);
                 self.used.set(true);
                 self.read.mark();
+                if self.tap.disowned().is_some() {
+                    self.unwanted.set(self.unwanted.get() + bytes.len() as u64);
+                    if self.unwanted.get() > limits::HTTP_LINGER_BYTES {
+                        self.close();
+                        return false;
+                    }
+                }
                 self.input(Event::Data(bytes.into()));
                 return true;
             }

@@ -4,11 +4,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 /// One a source (a socket's reading side). The source reads only while nobody holds the tap closed.
 #[derive(Default)]
 pub(crate) struct Tap {
     closed: Cell<usize>,
+    disowned: Cell<Option<Instant>>,
     reader: RefCell<Option<Waker>>,
 }
 
@@ -22,6 +24,18 @@ impl Tap {
     /// True when the source may read.
     pub(crate) fn is_open(&self) -> bool {
         self.closed.get() == 0
+    }
+
+    /// Nobody wants what still comes: the source is to come to an end, within the bounds that it has for that.
+    pub(crate) fn disown(&self) {
+        if self.disowned.get().is_none() {
+            self.disowned.set(Some(Instant::now()));
+        }
+    }
+
+    /// When it was disowned, if it was.
+    pub(crate) fn disowned(&self) -> Option<Instant> {
+        self.disowned.get()
     }
 
     /// Ready when the tap is open.

@@ -11,7 +11,7 @@ use crate::data::Data;
 use crate::event::{Event, MessageEnd, Reason, StreamError, Tail};
 use crate::limits;
 use crate::message::Message;
-use crate::pipeline::{Child, Closed, Cx, Out};
+use crate::pipeline::{Child, Closed, Cx, Out, Tap};
 use ballast_codec::Chunks;
 use ballast_codec::http1::{self, Expect, Frame, RequestDecoder, RequestHead};
 use std::collections::VecDeque;
@@ -67,6 +67,8 @@ pub(crate) struct Server {
     opened: bool,
     /// The worker tells when it ends.
     told_of_drain: bool,
+    /// The source of the connection's bytes.
+    source: Option<Rc<Tap>>,
 }
 
 impl Server {
@@ -87,6 +89,7 @@ impl Server {
             ended: false,
             opened: false,
             told_of_drain: false,
+            source: None,
         }
     }
 
@@ -105,12 +108,14 @@ impl Server {
         self.ended = false;
         self.opened = false;
         self.told_of_drain = false;
+        self.source = None;
     }
 
     /// Takes received bytes; then ask `next` until there is nothing.
     pub(crate) fn push(&mut self, cx: &Cx<'_>, data: Data, out: &Out<'_>) {
         if !self.told_of_drain {
             self.told_of_drain = true;
+            self.source = cx.tap.clone();
             cx.realm.wake_at_drain(out.port());
         }
         if self.ended || self.reading == Reading::Stopped {
@@ -402,6 +407,10 @@ impl Server {
     fn close(&mut self, reason: Reason, out: &mut Out<'_>) {
         if self.ended {
             return;
+        }
+        // The sending side is shut down; a client that goes on sending is not read for ever.
+        if let Some(source) = &self.source {
+            source.disown();
         }
         self.reset();
         self.ended = true;

@@ -11,6 +11,7 @@ mod http_codecs;
 mod http_proxy;
 mod http_server;
 mod idioms;
+mod linger;
 mod linking;
 mod listen;
 mod logging;
