@@ -78,11 +78,8 @@ impl ListenOptions {
     pub(crate) fn parse(options: &Options<'_>, ctx: &rquickjs::Ctx<'_>) -> js::Result<Self> {
         let protocol = Protocol::parse(ctx, options, "listen")?;
         // Served in the clear it would be worse than not at all.
-        if options.value("tls")?.is_some() {
-            return Err(js::throw_error(
-                ctx,
-                "listen: option 'tls' is not supported; use acceptTLS()",
-            ));
+        if protocol == Protocol::Udp && options.value("tls")?.is_some() {
+            return Err(js::throw_error(ctx, "option 'tls' needs protocol 'tcp'"));
         }
         let count = |name: &str| -> js::Result<Option<usize>> {
             Ok(options
@@ -137,7 +134,21 @@ pub(crate) struct ListenTarget {
 /// An open port. Dropping it closes the port; connections go on.
 pub(crate) struct Listener {
     target: Rc<RefCell<ListenTarget>>,
-    _accepting: Task,
+    _accepting: Accepting,
+}
+
+/// What takes connections, or peers, while the port is open.
+enum Accepting {
+    Tcp(#[allow(dead_code, reason = "dropping it ends the task")] Task),
+    Udp(#[allow(dead_code, reason = "dropping it tells the task")] CloseOnDrop),
+}
+
+struct CloseOnDrop(Rc<Notify>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 struct Slots {
@@ -178,8 +189,13 @@ impl Listener {
     pub(crate) fn start(bound: Bound, target: ListenTarget) -> Self {
         let target = Rc::new(RefCell::new(target));
         let accepting = match bound {
-            Bound::Tcp(socket) => spawn(accept(socket, target.clone())),
-            Bound::Udp(socket) => spawn(udp_server::serve(socket, target.clone())),
+            Bound::Tcp(socket) => Accepting::Tcp(spawn(accept(socket, target.clone()))),
+            Bound::Udp(socket) => {
+                let closed = Rc::new(Notify::new());
+                // Not ended with the listener: see `serve`.
+                tokio::task::spawn_local(udp_server::serve(socket, target.clone(), closed.clone()));
+                Accepting::Udp(CloseOnDrop(closed))
+            }
         };
         Listener {
             target,

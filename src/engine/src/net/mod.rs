@@ -7,6 +7,8 @@ mod dns;
 mod issue;
 mod keys;
 mod listener;
+#[cfg(test)]
+mod option_tests;
 mod options;
 mod outbound;
 mod outbound_info;

@@ -13,43 +13,48 @@ use crate::pipeline::{Args, Child, Cx, Instance, Output, Realm, Sink, Tap, Work}
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::{Rc, Weak};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
+use tokio::sync::Notify;
 
-/// Receives until it is dropped; pipelines that are under way may still answer then.
-pub(super) async fn serve(socket: UdpSocket, target: Rc<RefCell<ListenTarget>>) {
+/// Receives until `closed` is told; then lives on until the pipelines that are under way have answered.
+pub(super) async fn serve(socket: UdpSocket, target: Rc<RefCell<ListenTarget>>, closed: Rc<Notify>) {
     let socket = Rc::new(socket);
-    let server = Open(Rc::new(Server {
-        local: socket.local_addr().ok(),
-        name: socket
-            .local_addr()
-            .map(|address| address.to_string())
-            .unwrap_or_default(),
+    let local = socket.local_addr().ok();
+    let server = Rc::new(Server {
+        local,
+        name: local.map(|address| address.to_string()).unwrap_or_default(),
         sender: Sender::new(socket.clone(), limits::CONGESTION_BYTES),
         target,
         peers: RefCell::default(),
         order: RefCell::default(),
         is_open: Cell::new(true),
-    }));
+        left: Notify::new(),
+    });
+    let mut closed = pin!(closed.notified());
     loop {
-        match udp::receive(&socket).await {
-            Ok((bytes, from)) => server.0.take(bytes, from),
-            Err(error) => {
+        let mut receiving = pin!(udp::receive(&socket));
+        let got = poll_fn(|cx| match closed.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => receiving.as_mut().poll(cx).map(Some),
+        });
+        match got.await {
+            Some(Ok((bytes, from))) => server.take(bytes, from),
+            Some(Err(error)) => {
                 tracing::warn!(target: "listener", %error, "cannot receive a datagram");
                 tokio::time::sleep(super::listener::ACCEPT_PAUSE).await;
             }
+            None => break,
         }
     }
-}
-
-/// The server while it receives.
-struct Open(Rc<Server>);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.is_open.set(false);
+    server.is_open.set(false);
+    while !server.peers.borrow().is_empty() {
+        server.left.notified().await;
     }
 }
 
@@ -63,12 +68,14 @@ struct Server {
     /// Peers in the order in which they came, with their numbers; those that have gone stay until their turn.
     order: RefCell<VecDeque<(SocketAddr, u32)>>,
     is_open: Cell<bool>,
+    /// A peer has gone.
+    left: Notify,
 }
 
-/// A peer with its pipeline. It holds the server, so that it can answer after the listener has closed; the server lets
-/// it go at its end.
+/// A peer with its pipeline, owned by the server.
 struct Peer {
-    server: Rc<Server>,
+    server: Weak<Server>,
+    sender: Rc<Sender>,
     address: SocketAddr,
     number: u32,
     realm: Rc<Realm>,
@@ -135,7 +142,8 @@ impl Server {
             let context = realm.scope.context(Some(inbound.clone()));
             let instance = Instance::create(&realm, &target.layout, context, Output::Sink(sink), None, 0);
             Peer {
-                server: self.clone(),
+                server: Rc::downgrade(self),
+                sender: self.sender.clone(),
                 address,
                 number,
                 options: target.options.socket.clone(),
@@ -215,7 +223,9 @@ impl Peer {
         drop(child);
         self.realm.counters.inbound.add(-1);
         self.traffic.open.set(self.traffic.open.get() - 1);
-        let mut peers = self.server.peers.borrow_mut();
+        let Some(server) = self.server.upgrade() else { return };
+        server.left.notify_one();
+        let mut peers = server.peers.borrow_mut();
         if peers.get(&self.address).is_some_and(|peer| peer.number == self.number) {
             let this = peers.remove(&self.address);
             drop(peers);
@@ -238,7 +248,7 @@ impl Sink for PeerSink {
             peer.realm.counters.inbound_out.add(datagram.len() as u64);
             peer.traffic.sent.set(peer.traffic.sent.get() + datagram.len() as u64);
             peer.last_write.set(Instant::now());
-            peer.server.sender.send(Some(peer.address), &datagram);
+            peer.sender.send(Some(peer.address), &datagram);
         }
     }
 }
@@ -248,7 +258,7 @@ impl Sweep for Peer {
         let over =
             |limit: Option<Duration>, last: Instant| limit.is_some_and(|limit| now.duration_since(last) >= limit);
         let (read, write) = (self.last_read.get(), self.last_write.get());
-        let is_leaving = self.realm.is_draining() || !self.server.is_open.get();
+        let is_leaving = self.realm.is_draining() || self.server.upgrade().is_none_or(|server| !server.is_open.get());
         if over(self.options.read_timeout, read) {
             self.fail(StreamError::ReadTimeout);
         } else if over(self.options.write_timeout, write) {

@@ -257,3 +257,45 @@ async fn ports_of_both_kinds_survive_a_reload() {
     let taken = format!("pipy().listen('127.0.0.1:{port}', {{ protocol: 'udp' }})");
     check_refused("a port in use", &[("/main.js", &taken)], "cannot listen").await;
 }
+
+/// The DNS module of the sidecar: names of its own are answered, others forwarded. The client is hickory's resolver.
+#[tokio::test(flavor = "current_thread")]
+async fn a_dns_server_made_of_scripts() {
+    use hickory_resolver::TokioResolver;
+    use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+    use hickory_resolver::net::runtime::TokioRuntimeProvider;
+    let upstream = crate::worker::testing::free_port();
+    let script = format!(
+        "pipy({{ _query: null, _answer: null }})\
+         .listen(PORT, {{ protocol: 'udp' }})\
+         .demux().to($ => $\
+         .replaceMessage(m => (_query = DNS.decode(m.body), _answer = _query.question[0].name.endsWith('.mesh'), m))\
+         .branch(() => _answer, $ => $.replaceMessage(() => new Message(DNS.encode({{\
+            id: _query.id, qr: 1, rd: 1, ra: 1, question: _query.question,\
+            answer: _query.question[0].type === 'A' ? [{{ name: _query.question[0].name, type: 'A', ttl: 1, rdata: '10.1.2.3' }}] : [] }}))),\
+           $ => $.connect('127.0.0.1:{upstream}', {{ protocol: 'udp' }})))\
+         .listen({upstream}, {{ protocol: 'udp' }})\
+         .replaceMessage(m => (q => new Message(DNS.encode({{ id: q.id, qr: 1, question: q.question,\
+            answer: q.question[0].type === 'AAAA' ? [{{ name: q.question[0].name, type: 'AAAA', rdata: '2001:db8::1' }}] : [] }})))(DNS.decode(m.body)))"
+    );
+    let served = serve(&script).await;
+    let mut connection = ConnectionConfig::udp();
+    connection.port = served.port;
+    let server = NameServerConfig::new("127.0.0.1".parse().expect("address"), true, vec![connection]);
+    let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+    let resolver = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        .build()
+        .expect("a resolver");
+    for (name, expected) in [
+        ("one.mesh.", "10.1.2.3"),
+        ("two.mesh.", "10.1.2.3"),
+        ("else.where.", "2001:db8::1"),
+    ] {
+        let found = timeout(DEADLINE, resolver.lookup_ip(name))
+            .await
+            .expect("in time")
+            .expect(name);
+        let found: Vec<String> = found.iter().map(|ip| ip.to_string()).collect();
+        assert_eq!(found, [expected], "{name}");
+    }
+}

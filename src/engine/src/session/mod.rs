@@ -21,6 +21,9 @@ mod http_session;
 mod http_slot;
 mod http_tunnel;
 mod http_wire;
+mod listen_tls;
+#[cfg(test)]
+mod listen_tls_tests;
 mod tls;
 mod tls_choice;
 mod tls_ciphers;
@@ -46,5 +49,6 @@ pub(crate) use http_session::{Route, Session, Ticket};
 pub(crate) use http_tunnel::{Asked, tunnel_request};
 pub(crate) use http_wire::Opening;
 pub(crate) use http2_client::{Call2, Http2Session};
+pub(crate) use listen_tls::behind_tls;
 pub(crate) use tls::TlsFilter;
 pub(crate) use tls_options::{Side, TlsOptions};

@@ -97,7 +97,11 @@ impl TlsFilter {
     fn spawn(&mut self, out: &mut Out<'_>) {
         let layout = self.layout.get();
         let context = out.context();
-        self.child = Some(out.spawn(&layout, context, 0, Args::None));
+        let args = match context.inbound().filter(|_| self.options.is_listener) {
+            Some(inbound) => Args::Inbound(inbound.clone()),
+            None => Args::None,
+        };
+        self.child = Some(out.spawn(&layout, context, 0, args));
     }
 
     fn change(&mut self, cx: &mut Cx<'_>, state: &'static str, out: &mut Out<'_>) -> Result<(), Failure> {

@@ -55,6 +55,8 @@ pub(crate) struct TlsOptions {
     pub(super) alpn: Option<Given<Vec<String>>>,
     pub(super) sni: Option<Given<String>>,
     pub(super) base: Base,
+    /// The sub-pipeline is that of a listener: it starts with the connection.
+    pub(super) is_listener: bool,
 }
 
 impl TlsOptions {
@@ -101,6 +103,7 @@ impl TlsOptions {
             alpn,
             sni,
             base: base.map_err(|what| throw_error(ctx, &what))?,
+            is_listener: false,
         })
     }
 }

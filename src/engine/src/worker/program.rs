@@ -13,6 +13,7 @@ use crate::net::{Address, Claims, ListenOptions, ListenTarget, Ports, parse_addr
 use crate::pipeline::{Realm, Task, spawn};
 use crate::script::{Loader, Root, RootKind, When};
 use crate::series::Metric;
+use crate::session::behind_tls;
 use crate::value::Saved;
 use bytes::Bytes;
 use rquickjs::Ctx;
@@ -417,11 +418,14 @@ fn ports(ctx: &Ctx<'_>, realm: &Rc<Realm>, roots: &[Root]) -> Result<Vec<(Addres
             js::value_to_text(ctx, &port)
         };
         let options = options.as_ref().map(|options: &Saved| options.get(ctx));
-        let options = match options {
-            None => Ok(ListenOptions::default()),
-            Some(value) => JsOptions::new(ctx, &value).and_then(|options| ListenOptions::parse(&options, ctx)),
+        let parsed = match options {
+            None => Ok((ListenOptions::default(), root.layout.clone())),
+            Some(value) => JsOptions::new(ctx, &value).and_then(|options| {
+                let layout = behind_tls(ctx, &root.layout, &options)?;
+                Ok((ListenOptions::parse(&options, ctx)?, layout))
+            }),
         };
-        let options = options.map_err(|error| {
+        let (options, layout) = parsed.map_err(|error| {
             let (described, _) = js::caught(ctx, error);
             wrong(format!("listen: {}", described.message))
         })?;
@@ -431,7 +435,7 @@ fn ports(ctx: &Ctx<'_>, realm: &Rc<Realm>, roots: &[Root]) -> Result<Vec<(Addres
                 address,
                 ListenTarget {
                     realm: realm.clone(),
-                    layout: root.layout.clone(),
+                    layout,
                     options,
                 },
             ));
