@@ -30,6 +30,8 @@ pub(crate) enum Group {
     Registries,
     /// Peers of the benchmark.
     Bench,
+    /// Peers of the tests of protocols.
+    Peers,
 }
 
 const NEEDS: &[Need] = &[
@@ -122,6 +124,26 @@ const NEEDS: &[Need] = &[
         group: Group::Bench,
         proof: "wrk",
         package: "wrk",
+    },
+    Need {
+        group: Group::Peers,
+        proof: "curl",
+        package: "curl",
+    },
+    Need {
+        group: Group::Peers,
+        proof: "dig",
+        package: "bind9-dnsutils",
+    },
+    Need {
+        group: Group::Peers,
+        proof: "haproxy",
+        package: "haproxy",
+    },
+    Need {
+        group: Group::Peers,
+        proof: "microsocks",
+        package: "microsocks",
     },
 ];
 
@@ -242,6 +264,7 @@ mod tests {
             Group::Pods,
             Group::Registries,
             Group::Bench,
+            Group::Peers,
         ] {
             assert!(NEEDS.iter().any(|need| need.group == group), "{group:?}");
         }

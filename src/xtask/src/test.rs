@@ -77,6 +77,7 @@ pub(crate) fn prepare() -> anyhow::Result<()> {
         Group::Pods,
         Group::Registries,
         Group::Bench,
+        Group::Peers,
     ])?;
     build::binaries()?;
     images::all()?;
