@@ -3,7 +3,7 @@
 //! http.md sections 6 and 7.
 
 use super::options::{SocketOptions, set_options};
-use super::sockopt;
+use super::sockopt::RawConnection;
 use super::sweep::{self, Sweep};
 use crate::data::Data;
 use crate::event::{Event, Reason, StreamError};
@@ -241,6 +241,13 @@ impl Connection {
         Rc::new(RawConnection(self.me.clone()))
     }
 
+    /// The socket itself, while its sending side is open.
+    pub(super) fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> Option<R> {
+        let writer = self.writer.borrow();
+        let stream: &TcpStream = writer.as_ref()?.as_ref();
+        Some(f(stream.as_fd()))
+    }
+
     /// Queues bytes; they are sent at the end of the turn. Closes the turn's tap when too much is pending.
     pub(crate) fn write(&self, cx: &mut Cx<'_>, data: Data) {
         if data.is_empty() || self.finish.get() != Finish::No || self.closed.get() || self.unwritable.get() {
@@ -443,31 +450,6 @@ impl Connection {
         };
         drop(target);
         self.realm.turn(None, |_, list| list.extend(told));
-    }
-}
-
-struct RawConnection(Weak<Connection>);
-
-impl RawConnection {
-    fn with<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> Option<R> {
-        let connection = self.0.upgrade()?;
-        let writer = connection.writer.borrow();
-        let stream: &TcpStream = writer.as_ref()?.as_ref();
-        Some(f(stream.as_fd()))
-    }
-}
-
-impl RawSocket for RawConnection {
-    fn bind(&self, _address: &str, _port: Option<u16>) -> Result<(), String> {
-        Err("bind: the socket is connected already".to_owned())
-    }
-
-    fn get_option(&self, level: i32, option: i32, value: &mut [u8]) -> Option<Result<usize, i32>> {
-        self.with(|fd| sockopt::get(fd, level, option, value))
-    }
-
-    fn set_option(&self, level: i32, option: i32, value: &[u8]) -> Option<Result<(), i32>> {
-        self.with(|fd| sockopt::set(fd, level, option, value))
     }
 }
 

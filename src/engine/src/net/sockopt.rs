@@ -2,8 +2,30 @@
 //! has a safe call for each option that it knows, and none for a number. Source: pipyjs/model.md 1.7; socket(7).
 #![allow(unsafe_code, reason = "getsockopt and setsockopt by number have no safe form in nix")]
 
+use super::connection::Connection;
+use crate::js::RawSocket;
 use nix::libc;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::rc::Weak;
+
+/// A TCP connection as scripts reach its socket.
+pub(super) struct RawConnection(pub(super) Weak<Connection>);
+
+impl RawSocket for RawConnection {
+    fn bind(&self, _address: &str, _port: Option<u16>) -> Result<(), String> {
+        Err("bind: the socket is connected already".to_owned())
+    }
+
+    fn get_option(&self, level: i32, option: i32, value: &mut [u8]) -> Option<Result<usize, i32>> {
+        let connection = self.0.upgrade()?;
+        connection.with_fd(|fd| get(fd, level, option, value))
+    }
+
+    fn set_option(&self, level: i32, option: i32, value: &[u8]) -> Option<Result<(), i32>> {
+        let connection = self.0.upgrade()?;
+        connection.with_fd(|fd| set(fd, level, option, value))
+    }
+}
 
 /// Fills `value`; the number of bytes that the option has (at most its length), or errno.
 pub(super) fn get(fd: BorrowedFd<'_>, level: i32, option: i32, value: &mut [u8]) -> Result<usize, i32> {
