@@ -5,6 +5,7 @@ use super::pipeline::layout_of;
 use crate::js::{self, Options, throw_error, throw_type};
 use crate::net::{ListenOptions, ListenTarget, claims, parse_address};
 use crate::pipeline::{realm, template_of};
+use crate::session::behind_tls;
 use rquickjs::function::Rest;
 use rquickjs::{Ctx, Object, Value};
 
@@ -21,7 +22,8 @@ pub(super) fn listen<'js>(ctx: Ctx<'js>, args: Rest<Value<'js>>) -> js::Result<(
     } else {
         js::value_to_text(&ctx, address)
     };
-    let options = ListenOptions::parse(&Options::new(&ctx, &options_of(&ctx, middle)?)?, &ctx)?;
+    let given = Options::new(&ctx, &options_of(&ctx, middle)?)?;
+    let options = ListenOptions::parse(&given, &ctx)?;
     let address = parse_address(&text, options.protocol);
     let address = address.map_err(|what| throw_error(&ctx, &format!("listen: {what}")))?;
     let Some(claims) = claims(&ctx) else {
@@ -32,6 +34,7 @@ pub(super) fn listen<'js>(ctx: Ctx<'js>, args: Rest<Value<'js>>) -> js::Result<(
         return Ok(());
     }
     let layout = layout_of(&ctx, builder, args.0.len() - 1)?;
+    let layout = behind_tls(&ctx, &layout, &given)?;
     // Port 0 is skipped, as `.listen` does.
     let Some(address) = address else { return Ok(()) };
     let target = ListenTarget {
