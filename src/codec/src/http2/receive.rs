@@ -44,6 +44,7 @@ enum Step {
 
 impl Connection {
     /// Takes the next event. To be called until it yields `None`: after input has come, and after output was taken (there may be room).
+    /// Then there may be output, even if there was no event: the peer's window may have opened.
     /// # Errors
     /// What the peer did wrong; the same error from then on. GOAWAY is in the output.
     pub fn decode(&mut self, input: &mut Chunks) -> Result<Option<Event>, ConnectionError> {

@@ -8,6 +8,7 @@ mod fuzz;
 mod leaving;
 mod malformed;
 mod pair;
+mod peer;
 mod property;
 mod verdict;
 mod violations;
