@@ -82,6 +82,8 @@ pub(crate) const DNS_CACHE_NAMES: usize = 1024;
 pub(crate) const DNS_DEADLINE: Duration = Duration::from_secs(2);
 /// `DNS.resolve` calls of one worker that are under way.
 pub(crate) const SCRIPT_LOOKUPS: usize = 1024;
+/// Sub-pipelines that a `fork` starts for one stream.
+pub(crate) const FORK_CHILDREN: usize = 1024;
 /// Bytes of a separator of `split`.
 pub(crate) const SEPARATOR_BYTES: usize = 1 << 10;
 /// Bytes that a decompressor outputs at once, and in one turn: more comes when those downstream take it.

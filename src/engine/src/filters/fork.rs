@@ -4,6 +4,7 @@
 
 use crate::event::{Event, Reason};
 use crate::js;
+use crate::limits;
 use crate::pipeline::{Args, Build, Child, Cx, Filter, Given, Hold, Make, Out, Spec, Sub, Subs, Waiting, Wake};
 use crate::value::Saved;
 use rquickjs::Value;
@@ -84,6 +85,14 @@ impl Fork {
         self.started = true;
         let layout = self.sub.get();
         if let Some(array) = init.as_array() {
+            if array.len() > limits::FORK_CHILDREN {
+                let most = limits::FORK_CHILDREN;
+                cx.fail(
+                    out,
+                    &format!("{} sub-pipelines for one stream; at most {most}", array.len()),
+                );
+                return Ok(());
+            }
             for (index, item) in array.iter::<Value>().enumerate() {
                 let item = item.map_err(|error| cx.failed(&out.place(), error))?;
                 let index_value = Value::new_number(cx.js.clone(), index as f64);
@@ -126,6 +135,7 @@ impl Filter for Fork {
         };
         if !self.started {
             match self.begin(cx, out) {
+                Ok(true) if out.is_over() => return,
                 Ok(true) => {}
                 Ok(false) => return self.waiting.hold(event, out),
                 Err(reason) => return out.end(reason),
@@ -162,6 +172,9 @@ impl Filter for Fork {
         };
         if let Err(reason) = self.spawn(cx, &init, out) {
             return out.end(reason);
+        }
+        if out.is_over() {
+            return;
         }
         for event in self.waiting.take() {
             self.copy(event, out);

@@ -88,6 +88,11 @@ async fn programs_that_cannot_be_started_end_the_stream() {
         ("nothing", "exec('')", "exec() with no arguments"),
         ("nothing of a function", "exec(() => null)", "exec() with no arguments"),
         ("no file", "read('/no/such/file')", "cannot open file: /no/such/file"),
+        (
+            "too many children",
+            "fork(new Array(1025).fill(0)).to($ => $.dummy())",
+            "1025 sub-pipelines for one stream; at most 1024",
+        ),
         ("no hub", "swap(() => 1)", "callback did not return a Hub"),
         ("no pipeline", "pipe(() => 'x')", "pipeline 'x' not found"),
         ("no state", "deframe({ A: () => 'B' })", "invalid state"),
