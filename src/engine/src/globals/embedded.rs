@@ -7,9 +7,10 @@
 //! off the object (pipyjs/model.md section 4 item 17). A class is compiled when a script first names it.
 
 use crate::js;
+use rquickjs::class::JsClass;
 use rquickjs::object::{Accessor, Property};
 use rquickjs::prelude::This;
-use rquickjs::{Ctx, Function, IntoJs, Object, Value};
+use rquickjs::{Class, Ctx, Function, IntoJs, Object, Value};
 
 /// Makes what an embedded class needs of the engine.
 pub(super) type Needs = for<'js> fn(&Ctx<'js>) -> js::Result<Object<'js>>;
@@ -50,4 +51,32 @@ pub(super) fn seconds<'js>(ctx: &Ctx<'js>) -> js::Result<Function<'js>> {
             None => Ok(Value::new_undefined(ctx)),
         }
     })
+}
+
+/// Sets a Rust class on `object`. Its methods stay bound when they are taken off an instance: the first read binds one.
+/// Not for classes of which many instances live shortly (events, Data).
+pub(super) fn define_bound<'js, C: JsClass<'js>>(ctx: &Ctx<'js>, object: &Object<'js>) -> js::Result<()> {
+    Class::<C>::define(object)?;
+    let Some(prototype) = Class::<C>::prototype(ctx)? else {
+        return Ok(());
+    };
+    let bind: Function = ctx.eval(
+        "prototype => Object.getOwnPropertyNames(prototype).forEach(name => {
+          const { value, enumerable } = Object.getOwnPropertyDescriptor(prototype, name)
+          if (typeof value !== 'function' || name === 'constructor') return
+          const own = (self, value) =>
+            Object.defineProperty(self, name, { value, writable: true, configurable: true })
+          Object.defineProperty(prototype, name, {
+            configurable: true,
+            enumerable,
+            get() {
+              const bound = value.bind(this)
+              own(this, bound)
+              return bound
+            },
+            set(value) { own(this, value) },
+          })
+        })",
+    )?;
+    bind.call((prototype,))
 }

@@ -1,14 +1,14 @@
 //! `http`: `Agent`, `Directory`, `File`, `Match`. Source: pipyjs/globals.md section 8. One file a class.
 
-use super::embedded::{define, nothing};
+use super::embedded::{define, define_bound, nothing};
 use super::{http_agent, http_directory, http_file};
 use crate::js;
-use rquickjs::{Class, Ctx, Object};
+use rquickjs::{Ctx, Object};
 
 pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     let http = Object::new(ctx.clone())?;
-    Class::<http_agent::Agent>::define(&http)?;
-    Class::<http_file::File>::define(&http)?;
+    define_bound::<http_agent::Agent>(ctx, &http)?;
+    define_bound::<http_file::File>(ctx, &http)?;
     define(&http, "Match", include_str!("http_match.js"), nothing)?;
     let directory = include_str!("http_directory.js");
     define(&http, "Directory", directory, http_directory::needs)?;

@@ -25,6 +25,7 @@ mod http_file;
 mod ip;
 mod json;
 mod listen;
+mod listener_array;
 mod logging;
 mod logging_http;
 mod logging_syslog;
@@ -42,6 +43,7 @@ mod xml;
 mod yaml;
 mod zlib;
 
+pub(crate) use listener_array::follow as follow_listeners;
 pub(crate) use stats::collect as collect_metrics;
 
 use crate::filters::define_hub;
@@ -88,6 +90,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "JSON",
         about: "JSON texts: parse, stringify, and decode, encode for Data",
         init: json::init,
+    },
+    Global {
+        name: "ListenerArray",
+        about: "ports that `listen` follows: set, add, remove",
+        init: listener_array::init,
     },
     Global {
         name: "Message",

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     let stored = ctx.store_userdata(Timers::default());
     debug_assert!(stored.is_ok(), "user data is not borrowed while a realm is set up");
-    Class::<Timeout>::define(&ctx.globals())
+    super::embedded::define_bound::<Timeout>(ctx, &ctx.globals())
 }
 
 /// Number of pending timers of a realm.
@@ -220,6 +220,11 @@ mod tests {
                 "two waits",
                 "(t => Promise.all([t.wait(), t.wait()]).then(a => a.length))(new Timeout(0))",
                 "2",
+            ),
+            (
+                "methods taken off",
+                "(({ wait, restart }) => (restart(0), wait().then(() => 'bound')))(new Timeout(60))",
+                "bound",
             ),
             (
                 "not a number",

@@ -412,6 +412,15 @@ fn ports(ctx: &Ctx<'_>, realm: &Rc<Realm>, roots: &[Root]) -> Result<Vec<(Addres
         let file = &root.layout.module.path;
         let wrong = |message: String| Error::Script(ScriptError::in_file(file, format!("Error: {message}")));
         let port = port.get(ctx);
+        if let Some(all) = globals::follow_listeners(&port, &root.layout) {
+            let target = |options| ListenTarget {
+                realm: realm.clone(),
+                layout: root.layout.clone(),
+                options,
+            };
+            ports.extend(all.into_iter().map(|(address, options)| (address, target(options))));
+            continue;
+        }
         let port = if js::is_nullish(&port) || port.as_bool() == Some(false) {
             "0".to_owned()
         } else {

@@ -14,6 +14,7 @@ mod idioms;
 mod linger;
 mod linking;
 mod listen;
+mod listener_array;
 mod logging;
 mod messages;
 mod metrics;

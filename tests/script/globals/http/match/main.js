@@ -4,7 +4,7 @@ pipy()
   .onStart(() => {
     const match = new http.Match('/users/{id}/files/*')
     println(match('/users/7/files/a/b.txt?download'))
-    println(match({ method: 'GET', path: '/Users/7/FILES/x' }))
+    println(match({ method: 'GET', path: '/USERS/7/Files/x' }))
     println(match('/users/7'))
     return new StreamEnd
   })
