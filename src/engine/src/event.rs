@@ -5,7 +5,7 @@ use crate::data::Data;
 use crate::value::Saved;
 use ballast_codec::http1::{Headers, RequestHead, ResponseHead};
 use ballast_codec::websocket;
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 
 /// One event of a stream.
@@ -104,7 +104,18 @@ pub enum Tail {
 
 /// A head, native or made by a script; changes from the former to the latter when a script first looks at it.
 #[derive(Debug)]
-pub struct Head(pub(crate) RefCell<HeadKind>);
+pub struct Head(pub(crate) RefCell<HeadKind>, RefCell<Option<Box<Original>>>);
+
+/// A head as it came, for when scripts leave it so.
+#[derive(Debug)]
+pub(crate) struct Original {
+    /// The head.
+    pub native: HeadKind,
+    /// The object that scripts see, with the values that it was made of.
+    pub record: Saved,
+    /// The function that compares the two (js/template.rs).
+    pub diff: Saved,
+}
 
 /// See [`Head`].
 #[derive(Debug)]
@@ -122,7 +133,19 @@ pub enum HeadKind {
 impl Head {
     /// Wraps a head.
     pub fn new(kind: HeadKind) -> Self {
-        Head(RefCell::new(kind))
+        Head(RefCell::new(kind), RefCell::default())
+    }
+
+    /// A script looks at it: `object` is the truth from now on.
+    pub(crate) fn show(&self, object: Saved, made: Option<(Saved, Saved)>) {
+        let native = self.0.replace(HeadKind::Js(object));
+        let original = made.map(|(record, diff)| Box::new(Original { native, record, diff }));
+        *self.1.borrow_mut() = original;
+    }
+
+    /// What it was before, if that is known.
+    pub(crate) fn original(&self) -> Ref<'_, Option<Box<Original>>> {
+        self.1.borrow()
     }
 }
 

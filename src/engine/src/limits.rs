@@ -51,6 +51,10 @@ pub(crate) const JOBS_PER_TURN: usize = 10_000;
 pub(crate) const HELD_EVENTS: usize = 65_536;
 /// Bytes that a filter may hold while it waits, or collect into one message, before the stream fails.
 pub(crate) const HELD_BYTES: usize = 64 << 20;
+/// Lists of header names for which a realm has functions that make head objects.
+pub(crate) const HEAD_TEMPLATES: usize = 128;
+/// Header lines of a head that such a function is made for.
+pub(crate) const TEMPLATE_HEADERS: usize = 64;
 /// Longest head that a decoder accepts (`maxHeaderSize`), bytes.
 pub(crate) const HEADER_BYTES: usize = 16 << 10;
 /// Requests of one connection that may be in progress (HTTP/1 pipelining) before it is no longer read.

@@ -93,6 +93,9 @@ pub(crate) fn value_to_data<'js>(_ctx: &Ctx<'js>, value: &Value<'js>) -> Option<
 
 /// A value as text, as string conversion in a script gives it; never throws.
 pub(crate) fn value_to_text<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> String {
+    if let Some(text) = value.as_string().and_then(|text| text.to_string().ok()) {
+        return text;
+    }
     match Coerced::<String>::from_js(ctx, value.clone()) {
         Ok(text) => text.0,
         Err(_) => {

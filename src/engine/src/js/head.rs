@@ -1,6 +1,7 @@
 //! Heads and tails between their native form and JavaScript objects. Source: pipyjs/http.md section 1.
 //! The object is made when a script first looks, and is the truth from then on.
 
+use super::template;
 use super::websocket::websocket_object;
 use super::{Result, is_nullish, number_of, throw_error, throw_type, value_to_text};
 use crate::event::{Head, HeadKind, Tail};
@@ -15,6 +16,17 @@ pub(crate) fn head_value<'js>(ctx: &Ctx<'js>, head: Option<&Rc<Head>>) -> Result
     let Some(head) = head else {
         return Ok(Value::new_null(ctx.clone()));
     };
+    let made = {
+        let kind = head.0.borrow();
+        if let HeadKind::Js(saved) = &*kind {
+            return Ok(saved.get(ctx));
+        }
+        template::object_of(ctx, &kind)?
+    };
+    if let Some((value, record, diff)) = made {
+        head.show(Saved::new(ctx, value.clone()), Some((record, diff)));
+        return Ok(value);
+    }
     let object = match &*head.0.borrow() {
         HeadKind::Js(saved) => return Ok(saved.get(ctx)),
         HeadKind::Request(request) => request_object(ctx, request)?,
@@ -22,7 +34,7 @@ pub(crate) fn head_value<'js>(ctx: &Ctx<'js>, head: Option<&Rc<Head>>) -> Result
         HeadKind::WebSocket(head) => websocket_object(ctx, *head)?,
     };
     let value = object.into_value();
-    *head.0.borrow_mut() = HeadKind::Js(Saved::new(ctx, value.clone()));
+    head.show(Saved::new(ctx, value.clone()), None);
     Ok(value)
 }
 
@@ -140,6 +152,9 @@ pub(crate) fn request_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<Reque
         HeadKind::WebSocket(_) => return Ok(RequestHead::default()),
         HeadKind::Js(saved) => saved.get(ctx),
     };
+    if let Some(HeadKind::Request(request)) = template::left_as(ctx, head)? {
+        return Ok(request);
+    }
     let Some(object) = object.as_object() else {
         return Ok(RequestHead::default());
     };
@@ -168,6 +183,9 @@ pub(crate) fn response_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<Resp
         HeadKind::Request(_) | HeadKind::WebSocket(_) => return Ok(ResponseHead::default()),
         HeadKind::Js(saved) => saved.get(ctx),
     };
+    if let Some(HeadKind::Response(response)) = template::left_as(ctx, head)? {
+        return Ok(response);
+    }
     let Some(object) = object.as_object() else {
         return Ok(ResponseHead::default());
     };

@@ -14,6 +14,7 @@ mod options;
 mod promise;
 mod resp;
 mod socket;
+mod template;
 mod throw;
 mod vars;
 mod websocket;

@@ -5,6 +5,7 @@ mod compliance;
 mod dialect;
 mod fibers;
 mod flow;
+mod heads;
 mod http2;
 mod http_agent;
 mod http_codecs;
