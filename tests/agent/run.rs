@@ -24,6 +24,11 @@ fn exit_codes_and_messages() {
     let throws = file("throws.js", "pipy()\n  .nonsense(1)");
     let taken = file("taken.js", &format!("pipy().listen('127.0.0.1:{port}').replaceData()"));
     let no_configuration = file("value.js", "1 + 1");
+    let imports = file("imports.js", "var a = 1\nimport x from './no/where.js'");
+    let in_callback = file(
+        "callback.js",
+        "pipeline($ => $\n  .onStart(() => no.thing)\n  .onEnd(() => pipy.exit(9))\n).spawn()",
+    );
     let empty = temp_dir();
     let empty = empty.path().to_str().unwrap();
     for (name, args, code, part) in [
@@ -53,10 +58,28 @@ fn exit_codes_and_messages() {
             "/[expression]:1:1: ReferenceError",
         ),
         (
-            "a file must end in a configuration",
+            "a file without a configuration is a module",
             vec!["run", &no_configuration],
+            0,
+            "",
+        ),
+        (
+            "an import of nothing",
+            vec!["run", &imports],
             255,
-            "pipy()",
+            "/imports.js:2:15: Error: cannot find module /no/where.js",
+        ),
+        (
+            "its line and caret",
+            vec!["run", &imports],
+            255,
+            "\n  2 | import x from './no/where.js'\n    |               ^",
+        ),
+        (
+            "an exception in a callback",
+            vec!["run", &in_callback],
+            9,
+            "/callback.js:2:18: ReferenceError: unresolved identifier no\n  2 |   .onStart(() => no.thing)\n    |                  ^",
         ),
         ("syntax error", vec!["run", &syntax], 255, "/syntax.js:2:"),
         ("exception", vec!["run", &throws], 255, "/throws.js:2:"),

@@ -40,6 +40,18 @@ pub(crate) const SPAWNED_PIPELINES: usize = 65_536;
 pub(crate) const SCRIPT_READS: usize = 64;
 /// Bytes read of such a file at once.
 pub(crate) const FILE_READ_BYTES: usize = 64 << 10;
+/// Promises of `pipy.watch` of one worker that wait.
+pub(crate) const WATCHES: usize = 4096;
+/// Functions that `pipy.exit(fn)` takes.
+pub(crate) const EXIT_CALLBACKS: usize = 1024;
+/// Bytes of files that `pipy.patch` keeps in one worker.
+pub(crate) const PATCH_BYTES: usize = 16 << 20;
+/// Folders that `pipy.mount` takes, files that are listed of one, and how deep.
+pub(crate) const MOUNTS: usize = 64;
+/// See [`MOUNTS`].
+pub(crate) const MOUNTED_FILES: usize = 65_536;
+/// See [`MOUNTS`].
+pub(crate) const MOUNT_DEPTH: usize = 32;
 /// Pending `Timeout` objects and other script timers of one worker.
 pub(crate) const SCRIPT_TIMERS: usize = 100_000;
 /// Longest interval of a task (24 hours) and shortest (10 ms), seconds; pipyjs/model.md section 2.

@@ -64,6 +64,7 @@ mod wait;
 
 pub(crate) use append_file::{AppendFile, Rotation};
 pub(crate) use hub::define_hub;
+pub(crate) use process::words as command_words;
 pub(crate) use quota::define_quota;
 
 use crate::pipeline::{Spec, Subs};

@@ -244,7 +244,7 @@ fn run(command: &Command, actions: &PosixSpawnFileActions, flags: PosixSpawnFlag
 }
 
 /// Words of a command: cut at blanks; `\` takes the next character as it is, double quotes keep blanks. No shell.
-pub(super) fn words(command: &str) -> Vec<String> {
+pub(crate) fn words(command: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quoted = false;

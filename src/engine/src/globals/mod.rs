@@ -33,6 +33,8 @@ mod os;
 mod os_path;
 mod pipeline;
 mod pipy;
+mod pipy_exec;
+mod pipy_process;
 mod prelude;
 mod read;
 mod resp;

@@ -2,7 +2,7 @@
 //! Source: pipyjs/model.md section 3.
 
 use crate::data::Data;
-use crate::js::{self, Callback, Deferred, JsData, host, throw_type};
+use crate::js::{self, Callback, Deferred, JsData, host, throw_error, throw_type};
 use crate::pipeline::realm;
 use rquickjs::function::{Function, Opt};
 use rquickjs::{Class, Ctx, IntoJs, Object, Promise, Value};
@@ -22,6 +22,14 @@ pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
             host(&ctx).list(dir.0.as_deref().unwrap_or("/"))
         })?,
     )?;
+    pipy.set("exec", Function::new(ctx.clone(), super::pipy_exec::exec)?)?;
+    super::pipy_process::init(ctx, &pipy, facts.since_ms, now_ms())?;
+    pipy.set("mount", Function::new(ctx.clone(), mount)?)?;
+    pipy.set(
+        "unmount",
+        Function::new(ctx.clone(), |ctx: Ctx<'_>, name: String| host(&ctx).unmount(&name))?,
+    )?;
+    pipy.set("patch", Function::new(ctx.clone(), patch)?)?;
     pipy.set("watch", Function::new(ctx.clone(), watch)?)?;
     pipy.set("exit", exit(ctx)?)?;
     pipy.set(
@@ -81,6 +89,21 @@ fn import<'js>(ctx: Ctx<'js>, path: String) -> js::Result<Value<'js>> {
     }
 }
 
+/// `pipy.mount(name, dir)`: files of a folder of the operating system, as `/name/...` of the codebase.
+fn mount(ctx: Ctx<'_>, name: String, dir: String) -> js::Result<()> {
+    let mounted = host(&ctx).mount(&name, &dir);
+    mounted.map_err(|what| throw_error(&ctx, &format!("cannot mount {dir} as {name}: {what}")))
+}
+
+/// `pipy.patch(path, data | string)`: what the codebase holds at a path from now on.
+fn patch<'js>(ctx: Ctx<'js>, path: String, contents: Value<'js>) -> js::Result<()> {
+    let Some(data) = js::value_to_data(&ctx, &contents) else {
+        return Err(throw_type(&ctx, "argument 2 expects a Data or a string"));
+    };
+    let patched = host(&ctx).patch(&path, data.to_bytes());
+    patched.map_err(|what| throw_error(&ctx, &format!("cannot patch {path}: {what}")))
+}
+
 /// A promise of the paths that change, resolved once.
 fn watch<'js>(ctx: Ctx<'js>, path: String) -> js::Result<Promise<'js>> {
     let (promise, deferred) = Deferred::new(&ctx)?;
@@ -93,7 +116,12 @@ fn watch<'js>(ctx: Ctx<'js>, path: String) -> js::Result<Promise<'js>> {
             deferred.settle(&cx.js, settled);
         });
     };
-    host(&ctx).watch(&path, Box::new(fire));
+    if !host(&ctx).watch(&path, Box::new(fire)) {
+        return Err(throw_error(
+            &ctx,
+            &format!("cannot watch {path}: too many watches wait"),
+        ));
+    }
     Ok(promise)
 }
 
@@ -102,7 +130,9 @@ fn exit<'js>(ctx: &Ctx<'js>) -> js::Result<Function<'js>> {
     Function::new(ctx.clone(), |ctx: Ctx<'js>, what: Opt<Value<'js>>| -> js::Result<()> {
         let what = what.0.filter(|what| !js::is_nullish(what));
         if let Some(callback) = what.as_ref().and_then(|what| Callback::from_value(&ctx, what)) {
-            host(&ctx).on_exit(callback);
+            if !host(&ctx).on_exit(callback) {
+                return Err(throw_error(&ctx, "pipy.exit: too many functions wait for the end"));
+            }
             return Ok(());
         }
         let code = match what {

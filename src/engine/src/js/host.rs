@@ -15,12 +15,23 @@ pub(crate) trait Host {
     fn solve<'js>(&self, ctx: &Ctx<'js>, path: &str) -> rquickjs::Result<Value<'js>>;
     /// Ends the process with this code (`pipy.exit(n)`).
     fn exit(&self, code: i32);
-    /// Runs `callback` when the worker ends gracefully; shutdown waits for a promise that it returns.
-    fn on_exit(&self, callback: super::Callback);
+    /// Shows the files of a folder of the operating system as `/name/...`.
+    ///
+    /// # Errors  What stands against it.
+    fn mount(&self, name: &str, dir: &str) -> Result<(), String>;
+    /// Takes such a folder away.
+    fn unmount(&self, name: &str);
+    /// Replaces the contents of a codebase file in memory.
+    ///
+    /// # Errors  What stands against it.
+    fn patch(&self, path: &str, contents: Bytes) -> Result<(), String>;
+    /// Runs `callback` when the worker ends gracefully; shutdown waits for a promise that it returns. False: no more.
+    fn on_exit(&self, callback: super::Callback) -> bool;
     /// Fetches the codebase again and reloads (`pipy.restart()`).
     fn restart(&self);
     /// Calls `fire` once with the changed paths when a file, or one in a directory (trailing `/`), changes in place.
-    fn watch(&self, path: &str, fire: Box<dyn FnOnce(Vec<String>)>);
+    /// False: no more.
+    fn watch(&self, path: &str, fire: Box<dyn FnOnce(Vec<String>)>) -> bool;
     /// Keeps a line of a logger of the scripts, with its newline, for whoever runs the engine.
     fn log(&self, name: &str, line: &[u8]);
     /// Calls `done` with the metrics of all threads, summed; outside of a turn.

@@ -2,6 +2,7 @@
 //! reload have keeps its socket. Source: pipyjs/model.md sections 1.7 and 2, repo.md 1.1.
 
 use super::connection::{Connection, Target};
+use super::connections::Listed;
 use super::options::{Protocol, SocketOptions, set_transparent};
 use super::{udp, udp_server};
 use crate::error::Error;
@@ -257,6 +258,7 @@ fn accepted(stream: TcpStream, peer: SocketAddr, name: &str, target: &ListenTarg
     let sink = Rc::new(InboundSink {
         connection: RefCell::default(),
         slots: slots.clone(),
+        _listed: Listed::new(realm, &inbound),
     });
     let instance = Instance::create(realm, &target.layout, context, Output::Sink(sink.clone()), None, 0);
     let child = Child::new(instance.clone());
@@ -277,6 +279,7 @@ fn accepted(stream: TcpStream, peer: SocketAddr, name: &str, target: &ListenTarg
 struct InboundSink {
     connection: RefCell<Option<Rc<Connection>>>,
     slots: Rc<Slots>,
+    _listed: Listed,
 }
 
 impl Sink for InboundSink {

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod connection;
+mod connections;
 mod der;
 mod dns;
 mod issue;
@@ -30,6 +31,7 @@ mod x509;
 
 pub(crate) use certificate::{Certificate, CertificateChain};
 pub(crate) use connection::{Connection, ConnectionClosed, Target};
+pub(crate) use connections::{inbounds, outbounds};
 pub(crate) use der::{sequence as der_sequence, unsigned as der_unsigned};
 pub(crate) use dns::resolve;
 pub(crate) use keys::{PrivateKey, PublicKey, SignatureHash};

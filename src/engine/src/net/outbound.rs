@@ -1,6 +1,7 @@
 //! Opening a connection, of TCP or UDP: target, name look-up, bind, time-out, retries. Not for what happens once it is open
 //! (connection.rs, udp_client.rs). Source: pipyjs/http.md section 6.
 
+use super::connections;
 use super::options::{Protocol, SocketOptions};
 use super::outbound_info::{Facts, OutboundInfo, Stage};
 use super::{dns, udp};
@@ -135,6 +136,7 @@ impl Dial {
             realm: Rc::downgrade(realm),
             port,
         });
+        connections::list_outbound(&facts);
         let task = spawn(dial(facts.clone(), options, report));
         Dial {
             info: OutboundInfo { shared: facts },

@@ -1,6 +1,7 @@
 //! UDP listeners: one pipeline a peer address, ended by its StreamEnd or by a time-out. Source: pipyjs/model.md 1.3,
 //! http.md section 6.
 
+use super::connections::Listed;
 use super::listener::{ListenTarget, next_inbound};
 use super::options::SocketOptions;
 use super::sweep::{self, Sweep};
@@ -83,6 +84,7 @@ struct Peer {
     as_message: bool,
     child: RefCell<Option<Child>>,
     traffic: Rc<Traffic>,
+    _listed: Listed,
     datagrams: RefCell<Datagrams>,
     tap: Rc<Tap>,
     /// It has sent something since it was last looked at for eviction.
@@ -150,6 +152,7 @@ impl Server {
                 as_message: !target.layout.module.is_modern.get(),
                 child: RefCell::new(Some(Child::new(instance))),
                 traffic,
+                _listed: Listed::new(&realm, &inbound),
                 datagrams: RefCell::default(),
                 tap: Rc::default(),
                 is_active: Cell::new(false),

@@ -371,7 +371,7 @@ impl Loader {
         if let Some(known) = self.solved.borrow().get(&path) {
             return Ok(known.get(ctx));
         }
-        let Some(bytes) = self.codebase.get(&path) else {
+        let Some(bytes) = js::host(ctx).load(&path) else {
             return Err(throw_error(
                 ctx,
                 &format!("Cannot solve script: {path}: no such file in the codebase"),
@@ -383,7 +383,7 @@ impl Loader {
                 &format!("Cannot solve script: {path}: it needs its own value"),
             ));
         }
-        let source = String::from_utf8_lossy(bytes).into_owned();
+        let source = String::from_utf8_lossy(&bytes).into_owned();
         // Globals are all that such a file sees: nothing to rewrite but the shape.
         let rewritten =
             rewrite::rewrite(&path, &source, usize::MAX, &|_| true).map_err(|error| self.fail(ctx, error))?;

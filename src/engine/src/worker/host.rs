@@ -1,8 +1,10 @@
 //! What the scripts of one version may ask of their worker.
 
+use super::mounts::Mounts;
 use super::{Collector, LogSink, Notice, Options};
 use crate::codebase::{Codebase, normalize};
 use crate::js::{self, Callback, Facts, Host};
+use crate::limits;
 use crate::pipeline::{Task, spawn};
 use crate::script::Loader;
 use crate::series::Metric;
@@ -31,6 +33,10 @@ pub(super) struct WorkerHost {
     pub(super) collector: Collector,
     /// Calls of `gather` under way.
     pub(super) gathering: Rc<RefCell<Slab<Option<Task>>>>,
+    /// Folders of the operating system in the codebase.
+    pub(super) mounts: RefCell<Mounts>,
+    /// Sizes of what scripts have patched.
+    pub(super) patched: RefCell<HashMap<String, usize>>,
     /// The first `pipy.exit(code)`.
     pub(super) exited: Cell<Option<i32>>,
 }
@@ -69,7 +75,11 @@ impl Host for WorkerHost {
         let path = normalize(path);
         match self.changed.borrow().get(&path) {
             Some(contents) => contents.clone(),
-            None => self.codebase.files.get(&path).cloned(),
+            None => self
+                .mounts
+                .borrow()
+                .read(&path)
+                .or_else(|| self.codebase.files.get(&path).cloned()),
         }
     }
 
@@ -89,6 +99,7 @@ impl Host for WorkerHost {
             .chain(added.map(|(path, _)| path))
             .filter_map(|path| path.strip_prefix(&prefix).map(str::to_owned))
             .collect();
+        all.extend(self.mounts.borrow().list(&prefix));
         all.sort();
         all
     }
@@ -107,19 +118,53 @@ impl Host for WorkerHost {
         self.notify(Notice::Exit(code));
     }
 
-    fn on_exit(&self, callback: Callback) {
-        self.exits.borrow_mut().push(callback);
+    fn mount(&self, name: &str, dir: &str) -> Result<(), String> {
+        let inside = format!("/{name}/");
+        let exists = self.codebase.files.keys().any(|path| path.starts_with(&inside));
+        self.mounts.borrow_mut().add(name, dir, exists)
+    }
+
+    fn unmount(&self, name: &str) {
+        self.mounts.borrow_mut().remove(name);
+    }
+
+    fn patch(&self, path: &str, contents: Bytes) -> Result<(), String> {
+        let path = normalize(path);
+        let mut patched = self.patched.borrow_mut();
+        let others: usize = patched
+            .iter()
+            .filter(|(known, _)| **known != path)
+            .map(|(_, size)| size)
+            .sum();
+        if others + contents.len() > limits::PATCH_BYTES {
+            return Err(format!("patches hold more than {} bytes", limits::PATCH_BYTES));
+        }
+        patched.insert(path.clone(), contents.len());
+        self.changed.borrow_mut().insert(path, Some(contents));
+        Ok(())
+    }
+
+    fn on_exit(&self, callback: Callback) -> bool {
+        let mut exits = self.exits.borrow_mut();
+        let has_room = exits.len() < limits::EXIT_CALLBACKS;
+        if has_room {
+            exits.push(callback);
+        }
+        has_room
     }
 
     fn restart(&self) {
         self.notify(Notice::Restart);
     }
 
-    fn watch(&self, path: &str, fire: Fire) {
+    fn watch(&self, path: &str, fire: Fire) -> bool {
         let folder = if path.ends_with('/') { "/" } else { "" };
-        self.watches
-            .borrow_mut()
-            .push((format!("{}{folder}", normalize(path)), fire));
+        let mut watches = self.watches.borrow_mut();
+        let has_room = watches.len() < limits::WATCHES;
+        if has_room {
+            watches.push((format!("{}{folder}", normalize(path)), fire));
+        }
+        has_room
     }
 
     fn log(&self, name: &str, line: &[u8]) {

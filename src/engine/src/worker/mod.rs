@@ -3,6 +3,7 @@
 
 mod collect;
 mod host;
+mod mounts;
 mod program;
 mod task;
 mod thread;

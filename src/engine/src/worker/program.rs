@@ -49,6 +49,8 @@ impl Program {
             changed: Default::default(),
             watches: Default::default(),
             exits: Default::default(),
+            mounts: Default::default(),
+            patched: Default::default(),
             exited: Default::default(),
             collector: slot.collector.clone(),
             gathering: Default::default(),

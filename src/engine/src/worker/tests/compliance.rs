@@ -230,9 +230,20 @@ impl Host for FilesOnly {
         Ok(Value::new_null(ctx.clone()))
     }
     fn exit(&self, _code: i32) {}
-    fn on_exit(&self, _callback: Callback) {}
+    fn mount(&self, _name: &str, _dir: &str) -> Result<(), String> {
+        Err("there is no worker".to_owned())
+    }
+    fn unmount(&self, _name: &str) {}
+    fn patch(&self, _path: &str, _contents: Bytes) -> Result<(), String> {
+        Err("there is no worker".to_owned())
+    }
+    fn on_exit(&self, _callback: Callback) -> bool {
+        true
+    }
     fn restart(&self) {}
-    fn watch(&self, _path: &str, _fire: Box<dyn FnOnce(Vec<String>)>) {}
+    fn watch(&self, _path: &str, _fire: Box<dyn FnOnce(Vec<String>)>) -> bool {
+        true
+    }
     fn log(&self, _name: &str, _line: &[u8]) {}
     fn gather(&self, _: Box<dyn FnOnce(Vec<crate::series::Metric>)>) {}
     fn facts(&self) -> Facts {

@@ -143,3 +143,105 @@ async fn idiom_9_server_first() {
         .expect("no error");
     assert_eq!(&got, b"220 ready");
 }
+
+/// The key of a session is an object; its `connect` runs in the context of the first request.
+#[tokio::test(flavor = "current_thread")]
+async fn idiom_4_sessions_by_identity() {
+    let upstream = crate::worker::testing::free_port();
+    let served = serve(&format!(
+        "pipy({{ _targets: {{ '/a': {{ id: '127.0.0.1:{upstream}' }}, '/b': {{ id: '127.0.0.1:{upstream}' }} }}, _target: null }})
+         .listen('127.0.0.1:PORT').demuxHTTP().to($ => $
+           .handleMessageStart(msg => _target = _targets[msg.head.path])
+           .muxHTTP(() => _target).to($ => $.connect(() => _target.id)))
+         .listen('127.0.0.1:{upstream}').demuxHTTP().to($ => $
+           .replaceMessage(() => new Message('' + __inbound.remotePort)))"
+    ))
+    .await;
+    let ask = async |path: &str| {
+        let text = format!("GET {path} HTTP/1.1\r\nconnection: close\r\n\r\n");
+        let answer = exchange(served.port, text.as_bytes()).await;
+        String::from_utf8_lossy(&answer).rsplit('\n').next().map(str::to_owned)
+    };
+    let (first, second, other) = (ask("/a").await, ask("/a").await, ask("/b").await);
+    assert!(
+        first.as_deref().is_some_and(|port| port.parse::<u16>().is_ok()),
+        "{first:?}"
+    );
+    assert_eq!(first, second, "the same object is the same session");
+    assert_ne!(first, other, "an equal one is not");
+}
+
+/// A fork neither alters nor delays the stream, whatever it does with its copy.
+#[tokio::test(flavor = "current_thread")]
+async fn idiom_5_fire_and_forget() {
+    let rows: &[Row<'_>] = &[
+        (
+            "5: what the child consumes",
+            &[(
+                "/main.js",
+                "pipy().listen('127.0.0.1:PORT').fork().to($ => $.handleData(d => void d.shift(3)))",
+            )],
+            "abcd",
+        ),
+        (
+            "5: a child that waits for ever",
+            &[(
+                "/main.js",
+                "pipy().listen('127.0.0.1:PORT').fork().to($ => $.wait(() => false))",
+            )],
+            "abcd",
+        ),
+        (
+            "5: a child that throws, and changes variables and heads",
+            &[(
+                "/main.js",
+                "pipy({ _n: 1, _path: '' }).listen('127.0.0.1:PORT')\
+                 .replaceStreamStart(e => [new MessageStart({ path: '/x' }), e]).replaceStreamEnd(e => [new MessageEnd, e])\
+                 .fork([1]).to($ => $.handleMessageStart(m => { _n = 2; m.head = { path: '/y' } }).handleMessageEnd(() => no.way))\
+                 .handleMessageStart(m => _path = m.head.path).replaceData(d => new Data(d + _path + _n))",
+            )],
+            "abcd/x1",
+        ),
+    ];
+    for (name, files, output) in rows {
+        check(name, files, "abcd", output).await;
+    }
+}
+
+/// A proxy passes the end of each direction by itself.
+#[tokio::test(flavor = "current_thread")]
+async fn idiom_8_half_open() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let peer = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let at = peer.local_addr().expect("bound").port();
+    let served = serve(&format!("pipy().listen('127.0.0.1:PORT').connect('127.0.0.1:{at}')")).await;
+    let talk = async {
+        // The client ends first, the answer comes after.
+        let mut client = tokio::net::TcpStream::connect(("127.0.0.1", served.port)).await?;
+        client.write_all(b"question").await?;
+        client.shutdown().await?;
+        let (mut server, _) = peer.accept().await?;
+        let mut question = String::new();
+        server.read_to_string(&mut question).await?;
+        server.write_all(b"answer").await?;
+        drop(server);
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await?;
+        // The server ends first, the client goes on.
+        let mut client = tokio::net::TcpStream::connect(("127.0.0.1", served.port)).await?;
+        client.write_all(b"hello").await?;
+        let (mut server, _) = peer.accept().await?;
+        server.write_all(b"that is all").await?;
+        server.shutdown().await?;
+        let mut all = String::new();
+        client.read_to_string(&mut all).await?;
+        client.write_all(b", and more").await?;
+        client.shutdown().await?;
+        let mut more = String::new();
+        server.read_to_string(&mut more).await?;
+        Ok::<_, std::io::Error>([question, answer, all, more])
+    };
+    let said = tokio::time::timeout(Duration::from_secs(10), talk).await;
+    let said = said.expect("each end is passed on").expect("no error");
+    assert_eq!(said, ["question", "answer", "that is all", "hello, and more"]);
+}

@@ -20,6 +20,7 @@ mod logging;
 mod messages;
 mod metrics;
 mod modules;
+mod programs;
 mod sessions;
 mod spawn;
 mod tunnels;
