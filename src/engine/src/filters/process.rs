@@ -171,6 +171,17 @@ impl Reaper {
     }
 }
 
+impl Drop for Reaper {
+    /// The worker ends: so do its processes, also those of pipelines that nobody ended.
+    fn drop(&mut self) {
+        for process in self.running.take() {
+            if !process.ended.get() {
+                kill(process.pid, Signal::SIGTERM).ok();
+            }
+        }
+    }
+}
+
 type Ends = (Pid, Sender, Receiver, Option<Receiver>);
 
 fn pipes(command: &Command) -> io::Result<Ends> {

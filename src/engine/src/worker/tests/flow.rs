@@ -35,6 +35,27 @@ async fn processes_end_with_their_pipeline_and_leave_no_zombie() {
     eventually("the process has gone, and is no zombie", || !process.exists()).await;
 }
 
+/// Its parent, this process of tests, goes on: nobody waits for it any more, so it stays a zombie here.
+#[tokio::test(flavor = "current_thread")]
+async fn processes_end_with_their_worker() {
+    let served = serve(
+        "pipy({ _pid: 0 }).listen('127.0.0.1:PORT').onStart(() => new Data)
+            .fork().to($ => $.exec('sleep 1000', { onStart: pid => { _pid = pid } }))
+            .wait(() => _pid).replaceData(() => new Data(_pid + ';'))",
+    )
+    .await;
+    let mut stream = TcpStream::connect(("127.0.0.1", served.port))
+        .await
+        .expect("it listens");
+    let process = pid_from(&mut stream).await;
+    drop(served);
+    let has_ended = || {
+        let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
+        status.is_empty() || status.contains("State:\tZ")
+    };
+    eventually("the process has ended", has_ended).await;
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn a_process_waits_for_a_slow_client() {
     let served = serve(
