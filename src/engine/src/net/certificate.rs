@@ -1,5 +1,8 @@
 //! `crypto.Certificate`, `crypto.CertificateChain`: PEM in and out, what a certificate says, new certificates.
 //! Source: pipyjs/globals.md section 7.
+//!
+//! DEVIATES: a key that is not the issuer's is refused at once, for peers would refuse the certificate (test
+//! `certificates_that_cannot_be`).
 
 use super::issue::{Order, issue};
 use super::keys::{PrivateKey, PublicKey, refuse_alias};

@@ -1,5 +1,8 @@
 //! `crypto.PrivateKey`, `crypto.PublicKey`: PEM in and out, new RSA keys; signing and verifying with them.
 //! Not for certificates (certificate.rs). Source: pipyjs/globals.md section 7; RFC 7468, RFC 5958, RFC 8017, RFC 5915.
+//!
+//! DEVIATES: no DSA, no SM2, no RSA below 2048 bits, no private keys of P-521, no signatures made with SHA-1: the library
+//! has none of them (tests `keys_that_cannot_be`, `signatures_of_openssl_and_ours`).
 
 use super::pem::{from_pem, source, to_pem};
 use super::{der, x509};

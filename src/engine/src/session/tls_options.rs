@@ -1,8 +1,11 @@
 //! Options of `acceptTLS` and `connectTLS`. Source: pipyjs/filters.md section 7.
 //!
 //! What can be wrong is found while the script loads: a key that is not the certificate's, a version or cipher list that
-//! leaves nothing to offer. `dhparam` is accepted and has no effect: the library has no suite with finite-field
-//! Diffie-Hellman.
+//! leaves nothing to offer.
+//!
+//! DEVIATES: upstream also speaks TLS 1.0 and 1.1 and finite-field Diffie-Hellman; the library has neither. A `minVersion`
+//! below TLS1.2 is taken with a warning, a `maxVersion` below it is an error, `dhparam` is taken without effect (tests
+//! `options_that_cannot_work_do_not_load`, `our_client_and_our_server`).
 
 use super::tls_ciphers;
 use super::tls_identity::{Identity, Shown};
