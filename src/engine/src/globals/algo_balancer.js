@@ -7,8 +7,10 @@
   // the ratio of the last pick: who was away does not get all that it missed.
   const fewest = (list, healthy) => {
     let best
-    for (const target of list) {
-      if (healthy && !healthy(target)) continue
+    // By index: an iterator costs twice as much, and this runs for each request.
+    for (let i = 0; i < list.length; i++) {
+      const target = list[i]
+      if (healthy !== null && !healthy(target)) continue
       if (best === undefined || target.picks * best.weight < best.picks * target.weight) best = target
     }
     return best
