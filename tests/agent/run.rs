@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ballast_tests::{bin, free_port, temp_dir, wait_for};
 
-use crate::support::{answering, asked, ends, start, wait_answer};
+use crate::support::{DEADLINE, answering, asked, ends, start, wait_answer};
 
 #[test]
 fn exit_codes_and_messages() {
@@ -268,4 +268,37 @@ fn tstp_toggles_the_admin_port() {
             is_open() == open
         });
     }
+}
+
+#[test]
+fn layouts_are_drawn_in_the_log_and_for_the_admin_port() {
+    let (port, admin) = (free_port(), free_port());
+    let script = format!(
+        "pipy().listen('127.0.0.1:{port}').demuxHTTP().to($ => $.muxHTTP().to('up')).pipeline('up').connect('127.0.0.1:1')\
+         .task('5s').onStart(() => new StreamEnd).dummy()"
+    );
+    let drawn = format!(
+        "[/[expression]] listen 127.0.0.1:{port}\n  └─ demuxHTTP\n     └─ muxHTTP → up\n        └─ connect\n\
+         [/[expression]] task every 5 s\n  └─ dummy\n"
+    );
+    let mut process = start(&["run", &format!("--admin-port=127.0.0.1:{admin}"), &script]);
+    process.wait_output(DEADLINE, "[config]   └─ dummy");
+    for line in drawn.lines() {
+        assert!(
+            process.output().contains(&format!("[config] {line}\n")),
+            "{line}: {}",
+            process.output()
+        );
+    }
+    let get = |path: &str| ballast_tests::http::get(&format!("http://127.0.0.1:{admin}{path}")).expect("it answers");
+    assert_eq!(get("/graph").text(), drawn);
+    let status: serde_json::Value = serde_json::from_str(&get("/status").text()).expect("JSON");
+    let roots = &status["modules"]["/[expression]"]["graph"]["roots"];
+    assert_eq!(
+        roots[0]["filters"][0]["sub"]["filters"][0]["name"], "muxHTTP",
+        "{status}"
+    );
+    let mut quiet = start(&["run", "--no-graph", &answering(free_port(), "x")]);
+    quiet.wait_output(DEADLINE, "listening on");
+    assert!(!quiet.output().contains("[config]"), "{}", quiet.output());
 }

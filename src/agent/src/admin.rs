@@ -136,12 +136,15 @@ impl Admin {
         let is_read = matches!(head.method, Method::GET | Method::HEAD);
         match head.uri.path() {
             "/options" if head.method == Method::POST => self.set_options(body).await,
-            "/healthz" | "/status" | "/api/v1/status" | "/metrics" | "/options" | "/log" | "/log/" if !is_read => {
+            "/graph" | "/healthz" | "/status" | "/api/v1/status" | "/metrics" | "/options" | "/log" | "/log/"
+                if !is_read =>
+            {
                 let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
                 response
             }
             "/healthz" => text(StatusCode::OK, "ok\n"),
+            "/graph" => typed("text/plain; charset=utf-8", self.facts.graph()),
             "/status" | "/api/v1/status" => typed("application/json", self.facts.status().await),
             "/metrics" => {
                 let accepts = head.headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());

@@ -38,4 +38,4 @@ pub use filters::{FilterInfo, filters};
 pub use globals::{GlobalInfo, globals};
 pub use metrics::{Blame, Counters};
 pub use series::{Metric, MetricKind, Series};
-pub use worker::{Collector, Engine, KeepLine, LogSink, Notice, Options, Status};
+pub use worker::{Collector, Engine, Graph, GraphFilter, KeepLine, LogSink, Notice, Options, Status};

@@ -73,7 +73,7 @@ pub(super) static FLAGS: &[Flag] = &[
         "bytes of log kept for the admin port (1m)",
     ),
     flag(&["--no-reload"], "no polling for changes, no retry at start"),
-    flag(&["--no-graph"], "no layout graphs in the log (there are none)"),
+    flag(&["--no-graph"], "no layout graphs in the log at start"),
     flag(&["--no-status"], "no status reports to the Repo"),
     flag(&["--no-metrics"], "no metrics in status reports"),
     flag(&["--force-start"], "start although a port cannot be opened"),
@@ -81,7 +81,7 @@ pub(super) static FLAGS: &[Flag] = &[
     value(
         &["--gui-port", "--admin-port"],
         "[[IP]:]PORT",
-        "serve /status, /metrics, /log, /options there",
+        "serve /status, /metrics, /graph, /log, /options there",
     ),
     value(
         &["--admin-tls-cert"],

@@ -34,6 +34,8 @@ pub(crate) struct RunConfig {
     pub(crate) status: bool,
     /// With metrics.
     pub(crate) metrics: bool,
+    /// Draw the layouts in the log at the start.
+    pub(crate) graph: bool,
     /// Start although a port cannot be opened.
     pub(crate) force_start: bool,
     /// SO_REUSEPORT on all listeners.
@@ -134,6 +136,7 @@ fn parse(program: &str, args: &[String]) -> Result<Command, String> {
         reload: true,
         status: true,
         metrics: true,
+        graph: true,
         force_start: false,
         reuse_port: false,
         admin: None,
@@ -219,7 +222,8 @@ fn parse(program: &str, args: &[String]) -> Result<Command, String> {
                     .filter(|bytes| *bytes <= limits::LOG_HISTORY_BYTES.1)
                     .ok_or_else(|| bad("bytes, or with k or m behind, at most 256m"))?;
             }
-            "--log-local-only" | "--no-graph" => {}
+            "--log-local-only" => {}
+            "--no-graph" => config.graph = false,
             "--no-reload" => config.reload = false,
             "--no-status" => config.status = false,
             "--no-metrics" => config.metrics = false,

@@ -5,7 +5,7 @@ mod metrics;
 
 use crate::limits;
 use crate::log::History;
-use ballast_engine::{Collector, Metric, Status};
+use ballast_engine::{Collector, Graph, Metric, Status};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,6 +25,7 @@ struct Inner {
     version: String,
     modules: Vec<String>,
     listening: Vec<String>,
+    graphs: Vec<Graph>,
     /// Why the newest version does not run; empty: it does.
     error: String,
     collector: Collector,
@@ -53,6 +54,7 @@ impl Facts {
             version: String::new(),
             modules: Vec::new(),
             listening: Vec::new(),
+            graphs: Vec::new(),
             error: String::new(),
             collector: Collector::default(),
             reported: 0,
@@ -66,6 +68,7 @@ impl Facts {
             inner.version.clone_from(&status.version);
             inner.modules.clone_from(&status.modules);
             inner.listening.clone_from(&status.listening);
+            inner.graphs.clone_from(&status.graphs);
             inner.error.clear();
             inner.collector = collector;
         });
@@ -114,6 +117,11 @@ impl Facts {
         self.with(|inner| inner.status(Some(metrics::report(&metrics, inner.reported, None))))
     }
 
+    /// The pipelines that run, drawn as text.
+    pub(crate) fn graph(&self) -> String {
+        self.with(|inner| inner.graphs.iter().map(|graph| format!("{graph}\n")).collect())
+    }
+
     /// Prometheus text.
     pub(crate) async fn prometheus(&self) -> String {
         metrics::prometheus(&self.metrics().await)
@@ -132,11 +140,17 @@ impl Facts {
 }
 
 impl Inner {
+    /// `{ roots: [{ name, filters: [{ name, sub? }] }] }` of one module: free-form for whoever draws it (repo.md 1.2).
+    fn graph(&self, path: &str) -> Value {
+        let roots = self.graphs.iter().filter(|graph| graph.module == path).map(drawn);
+        json!({ "roots": roots.collect::<Vec<_>>() })
+    }
+
     fn status(&self, metrics: Option<Value>) -> String {
         let modules: Map<String, Value> = self
             .modules
             .iter()
-            .map(|path| (path.clone(), json!({ "graph": {} })))
+            .map(|path| (path.clone(), json!({ "graph": self.graph(path) })))
             .collect();
         let mut logs = self.loggers.names();
         logs.insert(0, SYSTEM_LOG.to_owned());
@@ -161,6 +175,14 @@ impl Inner {
         }
         report.to_string()
     }
+}
+
+fn drawn(graph: &Graph) -> Value {
+    let filters = graph.filters.iter().map(|filter| match &filter.sub {
+        None => json!({ "name": filter.name }),
+        Some(sub) => json!({ "name": filter.name, "sub": drawn(sub) }),
+    });
+    json!({ "name": graph.name, "filters": filters.collect::<Vec<_>>() })
 }
 
 /// Milliseconds since 1970.

@@ -87,6 +87,7 @@ async fn run(config: RunConfig, log: Log) -> u8 {
             if run.config.verify {
                 return 0;
             }
+            run.draw();
         }
         None => {}
     }
@@ -145,6 +146,15 @@ impl Run {
         }
     }
 
+    /// The layout graphs, a line each.
+    fn draw(&self) {
+        if self.config.graph {
+            for line in self.facts.graph().lines() {
+                tracing::info!(target: "config", "{line}");
+            }
+        }
+    }
+
     async fn change(&mut self, change: Option<Change>, source: &mut Source) -> Result<(), Exit> {
         match change {
             Some(Change::Version(snapshot)) => self.apply(codebase(&snapshot), source).await,
@@ -172,7 +182,10 @@ impl Run {
         let was_started = self.running.is_started();
         match self.running.apply(codebase).await {
             Ok(()) if was_started => tracing::info!(target: "restart", "codebase {shown} {version} reloaded"),
-            Ok(()) => tracing::info!(target: "start", "codebase {shown} {version} runs"),
+            Ok(()) => {
+                tracing::info!(target: "start", "codebase {shown} {version} runs");
+                self.draw();
+            }
             Err(Error::Exited(code)) => return Err(Exit(exit_code(code))),
             Err(error) if was_started => {
                 tracing::error!(target: "restart", "Failed reloading codebase {shown} {version}: {error}");

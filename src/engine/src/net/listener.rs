@@ -204,6 +204,11 @@ impl Listener {
         }
     }
 
+    /// What new connections run.
+    pub(crate) fn layout(&self) -> Rc<Layout> {
+        self.target.borrow().layout.clone()
+    }
+
     /// New connections get this from now on.
     pub(crate) fn retarget(&self, target: ListenTarget) {
         *self.target.borrow_mut() = target;

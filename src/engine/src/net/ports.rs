@@ -5,6 +5,7 @@
 use super::listener::{Address, Bound, ListenTarget, Listener};
 use super::options::Protocol;
 use crate::error::Error;
+use crate::pipeline::Layout;
 use rquickjs::{Ctx, JsLifetime};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -38,6 +39,15 @@ impl Ports {
     /// Addresses that are listened on.
     pub(crate) fn addresses(&self) -> Vec<Address> {
         self.listeners.borrow().keys().copied().collect()
+    }
+
+    /// What runs at each address.
+    pub(crate) fn layouts(&self) -> Vec<(Address, Rc<Layout>)> {
+        let listeners = self.listeners.borrow();
+        listeners
+            .iter()
+            .map(|(address, listener)| (*address, listener.layout()))
+            .collect()
     }
 
     /// Closes all.

@@ -2,6 +2,7 @@
 //! Source: pipyjs/repo.md 1.1 (reload rules), cli.md section 4.
 
 mod collect;
+mod graph;
 mod host;
 mod mounts;
 mod program;
@@ -12,6 +13,8 @@ mod thread;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+
+pub use graph::{Graph, GraphFilter};
 
 use crate::codebase::Codebase;
 use crate::error::Error;
@@ -103,6 +106,8 @@ pub struct Status {
     pub listening: Vec<String>,
     /// Signals that tasks handle, by name.
     pub signals: Vec<String>,
+    /// Pipelines that something starts, with their filters.
+    pub graphs: Vec<Graph>,
     /// What the main script evaluated to, as text, where it is an expression and no configuration.
     pub value: Option<String>,
 }

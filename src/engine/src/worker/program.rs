@@ -1,5 +1,6 @@
 //! One loaded version of the scripts on a worker, and switching from one to the next. Source: pipyjs/repo.md 1.1.
 
+use super::graph::{Graph, graph};
 use super::host::{WorkerHost, is_watched};
 use super::task::Runner;
 use super::{Collector, Notice, Options, Status};
@@ -347,6 +348,7 @@ impl Slot {
             version: running.program.version.clone(),
             value: running.program.loader.value(),
             modules: running.program.loader.paths(),
+            graphs: self.graphs(running),
             listening,
             signals: running
                 .tasks
@@ -354,6 +356,27 @@ impl Slot {
                 .filter_map(|(signal, _)| signal.map(str::to_owned))
                 .collect(),
         }
+    }
+
+    /// Ports by address, then what the scripts have besides, in their order.
+    fn graphs(&self, running: &Running) -> Vec<Graph> {
+        let mut all = self.ports.layouts();
+        all.sort_by_key(|(address, _)| address.to_string());
+        let ports = all
+            .iter()
+            .map(|(address, layout)| graph(format!("listen {address}"), layout));
+        let others = running.program.roots.iter().filter_map(|root| {
+            let name = match &root.kind {
+                RootKind::Listen(..) => return None,
+                RootKind::Task(When::Once) => "task".to_owned(),
+                RootKind::Task(When::Every(seconds)) => format!("task every {seconds} s"),
+                RootKind::Task(When::Signal(signal)) => format!("task {signal}"),
+                RootKind::Watch(path) => format!("watch {path}"),
+                RootKind::Exit => "exit".to_owned(),
+            };
+            Some(graph(name, &root.layout))
+        });
+        ports.chain(others).collect()
     }
 
     /// Ends everything at once.
