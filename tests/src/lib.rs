@@ -51,6 +51,23 @@ pub fn bin(name: &str) -> PathBuf {
     path
 }
 
+/// The path of a peer that `cargo xtask peers` built.
+///
+/// # Panics
+/// When `BALLAST_PEERS` is not set or holds no such file: a test that can't run fails, it is never skipped.
+#[track_caller]
+pub fn peer(name: &str) -> PathBuf {
+    let folder = std::env::var_os("BALLAST_PEERS")
+        .unwrap_or_else(|| panic!("BALLAST_PEERS is not set, so {name} can't be found; run `cargo xtask test`"));
+    let path = Path::new(&folder).join(name);
+    assert!(
+        path.is_file(),
+        "{} is not there; run `cargo xtask peers`",
+        path.display()
+    );
+    path
+}
+
 /// A file of the repository, by its path from the root: `repo_path("scripts/base/main.js")`.
 pub fn repo_path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -11,6 +11,7 @@ mod console;
 mod demo;
 mod images;
 mod interrupt;
+mod peers;
 mod prereq;
 mod registries;
 mod size;
@@ -81,6 +82,12 @@ const STEPS: &[Step] = &[
         about: "the real registries of the tests, by Maven",
         help: registries::HELP,
         run: registries::run,
+    },
+    Step {
+        name: "peers",
+        about: "the peers of tests that are Go programs",
+        help: peers::HELP,
+        run: peers::run,
     },
     Step {
         name: "bench",

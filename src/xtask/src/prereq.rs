@@ -126,6 +126,11 @@ const NEEDS: &[Need] = &[
         package: "wrk",
     },
     Need {
+        group: Group::Bench,
+        proof: "h2load",
+        package: "nghttp2-client",
+    },
+    Need {
         group: Group::Peers,
         proof: "curl",
         package: "curl",
@@ -137,6 +142,11 @@ const NEEDS: &[Need] = &[
     },
     Need {
         group: Group::Peers,
+        proof: "h2load",
+        package: "nghttp2-client",
+    },
+    Need {
+        group: Group::Peers,
         proof: "haproxy",
         package: "haproxy",
     },
@@ -144,6 +154,11 @@ const NEEDS: &[Need] = &[
         group: Group::Peers,
         proof: "microsocks",
         package: "microsocks",
+    },
+    Need {
+        group: Group::Peers,
+        proof: "openssl",
+        package: "openssl",
     },
 ];
 

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::Context;
 
 use crate::prereq::{self, Group};
-use crate::{build, console, images, registries, workspace};
+use crate::{build, console, images, peers, registries, workspace};
 
 pub(crate) const HELP: &str = "\
 Installs what is missing (as root, by apt-get), builds binaries, images and the real
@@ -81,7 +81,8 @@ pub(crate) fn prepare() -> anyhow::Result<()> {
     ])?;
     build::binaries()?;
     images::all()?;
-    registries::jars()
+    registries::jars()?;
+    peers::programs()
 }
 
 /// Runs the tests that `words` select (none: all of the workspace) and prints the summary as the last line.
@@ -109,6 +110,7 @@ pub(crate) fn environment(command: &mut Command) {
     command.env("BALLAST_BIN", workspace::bin());
     command.env("BALLAST_IMAGES", workspace::images());
     command.env("BALLAST_JARS", workspace::jars());
+    command.env("BALLAST_PEERS", workspace::peers());
     command.env("BALLAST_XTASK", std::env::current_exe().unwrap_or_default());
 }
 

@@ -34,6 +34,11 @@ pub(crate) fn jars() -> PathBuf {
     target().join("registries")
 }
 
+/// Peers of tests that are Go programs: what `BALLAST_PEERS` names.
+pub(crate) fn peers() -> PathBuf {
+    target().join("peers")
+}
+
 /// `cargo` as the one that runs us, at the root, with the lock file as it is.
 pub(crate) fn cargo(words: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

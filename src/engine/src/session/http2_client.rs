@@ -264,7 +264,14 @@ impl Http2Session {
                 tracing::debug!(target: "http2", stream, %code, "a stream was reset");
                 if let Some(key) = inner.keys.remove(&stream) {
                     let call = inner.calls.remove(key);
-                    call.fail(cx, &Reason::Named(StreamError::ConnectionReset));
+                    let reason = Reason::Named(StreamError::ConnectionReset);
+                    if code == ErrorCode::CANCEL {
+                        // DEVIATES: upstream answers 502 here too. Who cancelled wants no answer: a gRPC server whose client's
+                        // deadline is over does this, and the client is to see what it would see without us.
+                        call.deliver(cx, Event::StreamEnd(reason));
+                    } else {
+                        call.fail(cx, &reason);
+                    }
                     self.rest(cx, inner);
                 }
             }

@@ -8,7 +8,7 @@ use super::http_server::Incoming;
 use super::http2_message::{HeadInfo, Line, Outgoing, Progress, Rest, has_other_length, itoa};
 use super::http2_source::Source;
 use crate::data::Data;
-use crate::event::{Event, Head, HeadKind, MessageEnd, Reason, Tail};
+use crate::event::{Event, Head, HeadKind, MessageEnd, Reason, StreamError, Tail};
 use crate::js;
 use crate::limits;
 use crate::message::Message;
@@ -417,7 +417,12 @@ impl Http2Server {
     pub(super) fn fail(&mut self, cx: &Cx<'_>, key: u64, reason: &Reason, out: &Out<'_>) {
         let Ok(id) = StreamId::try_from(key) else { return };
         tracing::debug!(target: "http2", stream = id, ?reason, "no response");
-        self.connection.reset(id, ErrorCode::INTERNAL_ERROR);
+        // What was cancelled behind us is cancelled before us.
+        let code = match reason.code() {
+            Some(StreamError::ConnectionReset) => ErrorCode::CANCEL,
+            _ => ErrorCode::INTERNAL_ERROR,
+        };
+        self.connection.reset(id, code);
         self.streams.remove(&id);
         self.batch(cx, out);
     }

@@ -293,6 +293,20 @@ async fn a_reset_reaches_the_pipeline() {
     assert_eq!(client.ask(&get("/"), None).await, "200 ConnectionReset");
 }
 
+/// DEVIATES: a stream that the server cancels gets no 502 (pipyjs/http.md section 3), but is cancelled towards the client.
+#[tokio::test(flavor = "current_thread")]
+async fn deviates_a_cancelled_stream_is_not_answered() {
+    let served = serve(
+        "pipy().listen('127.0.0.1:PORT').demuxHTTP().to($ => $.muxHTTP(() => 'k', { version: 2 }).to('server'))
+        .pipeline('server').demuxHTTP().to($ => $.replaceMessage(req =>
+            new StreamEnd(req.head.path === '/cancel' ? 'ConnectionReset' : 'ReadError')))",
+    )
+    .await;
+    let mut client = Client::connect(served.port).await;
+    assert_eq!(client.ask(&get("/cancel"), None).await, "0  reset CANCEL");
+    assert_eq!(client.ask(&get("/other"), None).await, "502 ");
+}
+
 /// Every pair of versions; a body larger than the windows, both ways.
 #[tokio::test(flavor = "current_thread")]
 async fn proxies_between_versions() {
