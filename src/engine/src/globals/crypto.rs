@@ -6,7 +6,8 @@ use crate::js;
 use crate::net::{Certificate, CertificateChain, PrivateKey, PublicKey};
 use rquickjs::{Class, Ctx, Function, Object};
 
-/// Methods that are read off an object stay bound to it (pipyjs/model.md section 4, item 17).
+/// Methods that are read off an object stay bound to it (pipyjs/model.md section 4, item 17). What is bound is not kept on
+/// the object as elsewhere: digests are many and short-lived, and such a cycle waits for the garbage collector.
 const BIND: &str = "classes => {
   for (const of of Object.values(classes)) {
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(of.prototype))) {
