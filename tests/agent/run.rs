@@ -25,6 +25,7 @@ fn exit_codes_and_messages() {
     let taken = file("taken.js", &format!("pipy().listen('127.0.0.1:{port}').replaceData()"));
     let no_configuration = file("value.js", "1 + 1");
     let imports = file("imports.js", "var a = 1\nimport x from './no/where.js'");
+    let in_promise = file("promise.js", "new Timeout(0.01).wait().then(() => no.thing)");
     let in_callback = file(
         "callback.js",
         "pipeline($ => $\n  .onStart(() => no.thing)\n  .onEnd(() => pipy.exit(9))\n).spawn()",
@@ -74,6 +75,12 @@ fn exit_codes_and_messages() {
             vec!["run", &imports],
             255,
             "\n  2 | import x from './no/where.js'\n    |               ^",
+        ),
+        (
+            "an exception in a promise that nobody handles",
+            vec!["run", &in_promise],
+            0,
+            "/promise.js:1:37: ReferenceError: unresolved identifier no",
         ),
         (
             "an exception in a callback",

@@ -52,6 +52,8 @@ pub(crate) const MOUNTS: usize = 64;
 pub(crate) const MOUNTED_FILES: usize = 65_536;
 /// See [`MOUNTS`].
 pub(crate) const MOUNT_DEPTH: usize = 32;
+/// Rejected promises without a handler that are logged of one turn.
+pub(crate) const REJECTIONS: usize = 16;
 /// Pending `Timeout` objects and other script timers of one worker.
 pub(crate) const SCRIPT_TIMERS: usize = 100_000;
 /// Longest interval of a task (24 hours) and shortest (10 ms), seconds; pipyjs/model.md section 2.

@@ -112,6 +112,36 @@ mod tests {
         }
     }
 
+    /// pipyjs/model.md 1.5.3: onStart before any filter and once, onEnd once; classic pipelines have onEnd first, too.
+    #[tokio::test(flavor = "current_thread")]
+    async fn starts_and_ends_have_their_place() {
+        for (name, expression, message) in [
+            (
+                "onStart after a filter",
+                "p = pipeline($ => $.dummy().onStart(() => {}))",
+                "onStart() must come before any filter",
+            ),
+            (
+                "onStart twice",
+                "p = pipeline($ => $.onStart(() => {}).onStart(() => {}))",
+                "duplicated onStart()",
+            ),
+            (
+                "onEnd twice",
+                "p = pipeline($ => $.onEnd(() => {}).dummy().onEnd(() => {}))",
+                "duplicated onEnd()",
+            ),
+            (
+                "onEnd in a classic pipeline",
+                "p = pipy().task().dummy().onEnd(() => {})",
+                "onEnd() must come before any filter",
+            ),
+        ] {
+            let script = format!("{expression}, pipy().listen('127.0.0.1:PORT').dummy()");
+            check_refused(name, &[("/main.js", &script)], message).await;
+        }
+    }
+
     /// A layout that is made while the scripts run is complete when its builder returns.
     #[tokio::test(flavor = "current_thread")]
     async fn an_incomplete_template_throws() {

@@ -14,6 +14,7 @@ mod layout;
 mod pace;
 mod pick;
 mod realm;
+mod rejections;
 mod spawned;
 mod tap;
 mod task;

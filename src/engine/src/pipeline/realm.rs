@@ -1,6 +1,7 @@
 //! A realm: one loaded version of the scripts on one thread, and the turns of its loop. Source: pipyjs/model.md 1.2
 //! "One turn of the loop". After a reload the old realm lives on until its last pipeline has ended, then is freed whole.
 
+use super::rejections::Rejections;
 use super::turn::{finish, step, stuck};
 use super::{Args, Background, Cx, Instance, Layout, Modules, Port, Tap, Task, Wake, spawn};
 use crate::error::{Error, ScriptError};
@@ -64,6 +65,7 @@ pub(crate) struct Realm {
     pub(super) spawned: Cell<usize>,
     /// Those of them that no pipeline asked for: they end with their version.
     strays: RefCell<Vec<Weak<Instance>>>,
+    rejections: Rejections,
     modules: RefCell<Option<Rc<dyn Modules>>>,
     deferred: RefCell<Vec<Work>>,
     batched: RefCell<Vec<Work>>,
@@ -147,6 +149,7 @@ impl Realm {
         let clock = Rc::<Clock>::default();
         let watched = clock.clone();
         runtime.set_interrupt_handler(Some(Box::new(move || watched.is_over())));
+        let rejections = Rejections::watch(&runtime);
         let context = rquickjs::Context::full(&runtime).map_err(failed)?;
         let (store, scope) = context
             .with(|ctx| {
@@ -165,6 +168,7 @@ impl Realm {
             legacy: Cell::new(false),
             spawned: Cell::new(0),
             strays: RefCell::default(),
+            rejections,
             modules: RefCell::new(None),
             deferred: RefCell::default(),
             batched: RefCell::default(),
@@ -314,6 +318,7 @@ impl Realm {
                 work.reverse();
             }
             self.stack.set(work);
+            self.rejections.log(&cx.js, &self.counters);
             if more_jobs {
                 self.turn_again();
             }

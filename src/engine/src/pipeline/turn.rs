@@ -177,7 +177,11 @@ fn started(cx: &mut Cx<'_>, instance: &Rc<Instance>, settled: Result<Saved, Save
             let ctx = cx.js.clone();
             first_input(cx, instance, value.get(&ctx), work);
         }
-        Err(error) => work.push(Work::Input(instance.clone(), 0, Event::StreamEnd(Reason::Value(error)))),
+        Err(error) => {
+            let described = js::describe(&cx.js, &error.get(&cx.js));
+            tracing::error!(target: "pjs", layout = instance.layout.name, "the promise of onStart is rejected: {described}");
+            work.push(Work::Input(instance.clone(), 0, Event::StreamEnd(Reason::Value(error))));
+        }
     }
 }
 

@@ -340,6 +340,11 @@ fn install_configuration<'js>(ctx: &Ctx<'js>, prototype: &Object<'js>) -> js::Re
         if layout.on_end.borrow().is_some() {
             return Err(throw_error(ctx, "duplicated onEnd()"));
         }
+        // In a builder function, as in E3, it may stand anywhere.
+        let is_classic = chain.with(ctx, |state| Ok(!state.is_sub))?;
+        if is_classic && !layout.filters.borrow().is_empty() {
+            return Err(throw_error(ctx, "onEnd() must come before any filter"));
+        }
         let callback = args.first().and_then(|value| Callback::from_value(ctx, value));
         let callback = callback.ok_or_else(|| throw_type(ctx, "argument 1 expects a function"))?;
         *layout.on_end.borrow_mut() = Some(callback);

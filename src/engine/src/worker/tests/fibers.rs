@@ -1,6 +1,7 @@
 //! Fiber variables and the contexts that they live in, also across promises. Source: pipyjs/model.md 1.4, 1.5.3, section 4
 //! items 1 and 20.
 
+use crate::metrics::Blame;
 use crate::worker::testing::{check, exchange, serve};
 
 /// Rows of a name, other files, statements before `pipy()`, the filters of the connection, and the answer to `x`.
@@ -100,4 +101,39 @@ async fn promises_of_two_connections_do_not_mix() {
     .await;
     let (a, b) = tokio::join!(exchange(served.port, b"a"), exchange(served.port, b"b"));
     assert_eq!((a, b), (b"a".to_vec(), b"b".to_vec()));
+}
+
+/// Exceptions that no script handles are counted and logged; those that one does, and other reasons, are not.
+#[tokio::test(flavor = "current_thread")]
+async fn exceptions_in_promises_do_not_get_lost() {
+    for (name, promise, count) in [
+        ("nobody handles it", "wait().then(() => no.way)", 1),
+        ("only finally", "wait().then(() => no.way).finally(() => {})", 1),
+        ("catch", "wait().then(() => no.way).catch(() => {})", 0),
+        (
+            "all",
+            "Promise.all([wait().then(() => no.way), wait()]).catch(() => {})",
+            0,
+        ),
+        (
+            "a value that is no exception",
+            "wait().then(() => { throw 'enough' })",
+            0,
+        ),
+        (
+            "a timeout that is cancelled",
+            "((t, p) => (p = t.wait(), t.cancel(), p))(new Timeout(9))",
+            0,
+        ),
+    ] {
+        let served = serve(&format!(
+            "var wait = () => new Timeout(0.001).wait()\n\
+             pipy.listen(PORT, $ => $.replaceData(() => ({promise}, new Timeout(0.05).wait().then(() => new Data('done')))))"
+        ))
+        .await;
+        assert_eq!(exchange(served.port, b"x").await, b"done", "{name}");
+        let counters = served.engine.counters();
+        let seen: u64 = counters.iter().map(|of| of.blame(Blame::Script).get()).sum();
+        assert_eq!(seen, count, "{name}");
+    }
 }

@@ -2,7 +2,7 @@
 var $n = 1
 
 pipy.patch('/greeting.txt', 'hello')
-println(pipy.load('greeting.txt'), pipy.list('/').join())
+println(pipy.load('greeting.txt'), pipy.list('/').includes('greeting.txt'))
 
 pipeline($ => $
   .onStart(() => {
