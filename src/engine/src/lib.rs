@@ -3,7 +3,7 @@
 //! Layers, in this order; a module imports only those above it (checked by `cargo xtask tidy`). The one call upwards is
 //! `js::Host`.
 //!
-//! - `limits`, `series`, `metrics`: every bound; metrics as values; counters
+//! - `limits`, `budget`, `series`, `metrics`: every bound; bytes held by a worker; metrics as values; counters
 //! - `data`, `value`, `error`, `codebase`: bytes, kept script values, errors, the files of a version
 //! - `event`, `message`: what flows
 //! - `js`: the only door to QuickJS
@@ -14,6 +14,7 @@
 //! - `script`: from source text to layouts
 //! - `worker`: threads, start, reload, drain
 
+mod budget;
 mod codebase;
 mod data;
 mod error;

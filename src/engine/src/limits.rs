@@ -69,6 +69,8 @@ pub(crate) const HELD_BYTES: usize = 64 << 20;
 pub(crate) const HEAD_TEMPLATES: usize = 128;
 /// Header lines of a head that such a function is made for.
 pub(crate) const TEMPLATE_HEADERS: usize = 64;
+/// Bytes that all filters of a worker hold together, unless its owner says otherwise (`Options::held_bytes`).
+pub(crate) const WORKER_HELD_BYTES: usize = 256 << 20;
 /// Longest head that a decoder accepts (`maxHeaderSize`), bytes.
 pub(crate) const HEADER_BYTES: usize = 16 << 10;
 /// Requests of one connection that may be in progress (HTTP/1 pipelining) before it is no longer read.

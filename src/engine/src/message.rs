@@ -1,5 +1,6 @@
 //! A whole message, and building one from events. Source: pipyjs/model.md 1.1 (last paragraphs).
 
+use crate::budget::Share;
 use crate::data::Data;
 use crate::event::{Event, Head, MessageEnd, MessageStart, Tail};
 use crate::value::Saved;
@@ -36,6 +37,9 @@ impl Message {
 pub(crate) struct MessageBuilder {
     current: Option<Message>,
     limit: usize,
+    share: Share,
+    /// The worker's budget did not allow for all of the body.
+    is_over: bool,
 }
 
 impl Default for MessageBuilder {
@@ -47,7 +51,12 @@ impl Default for MessageBuilder {
 impl MessageBuilder {
     /// `limit`: bytes of the body that are kept; what is beyond is left out of the message.
     pub(crate) fn new(limit: usize) -> Self {
-        MessageBuilder { current: None, limit }
+        MessageBuilder {
+            current: None,
+            limit,
+            share: Share::default(),
+            is_over: false,
+        }
     }
 
     /// Takes an event in. The first MessageStart wins until the message ends; Data before it is not part of it;
@@ -67,8 +76,10 @@ impl MessageBuilder {
             }
             Event::Data(data) => {
                 if let Some(body) = self.current.as_mut().and_then(|message| message.body.as_mut()) {
-                    let room = self.limit.saturating_sub(body.len());
-                    if data.len() <= room {
+                    let room = self.limit.saturating_sub(body.len()).min(data.len());
+                    if self.is_over || !self.share.grow(room) {
+                        self.is_over = true;
+                    } else if data.len() == room {
                         body.append(data.clone());
                     } else {
                         body.append(data.clone().shift(room));
@@ -77,12 +88,16 @@ impl MessageBuilder {
                 None
             }
             Event::MessageEnd(end) => {
+                self.release();
                 let mut message = self.current.take()?;
                 message.tail = end.tail.clone();
                 message.payload = end.payload.clone();
                 Some(message)
             }
-            Event::StreamEnd(_) => self.current.take(),
+            Event::StreamEnd(_) => {
+                self.release();
+                self.current.take()
+            }
         }
     }
 
@@ -91,8 +106,11 @@ impl MessageBuilder {
         self.current.is_some()
     }
 
-    /// Bytes of body held.
+    /// Bytes of body held; more than any bound when the worker's budget (budget.rs) was used up.
     pub(crate) fn held_bytes(&self) -> usize {
+        if self.is_over {
+            return usize::MAX;
+        }
         self.current
             .as_ref()
             .and_then(|message| message.body.as_ref())
@@ -101,6 +119,12 @@ impl MessageBuilder {
 
     /// Forgets an unfinished message.
     pub(crate) fn reset(&mut self) {
+        self.release();
         self.current = None;
+    }
+
+    fn release(&mut self) {
+        self.share.clear();
+        self.is_over = false;
     }
 }

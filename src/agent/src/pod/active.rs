@@ -49,6 +49,7 @@ impl Active {
         let facts = Facts::new(&uuid, &name, since_ms, own, log.loggers().clone());
         let options = Options {
             heap_bytes: ceiling::heap_bytes(memory_bytes),
+            held_bytes: ceiling::held_bytes(memory_bytes),
             // A port that the application holds must not keep it from being registered.
             force_start: true,
             argv: vec!["ballast".to_owned()],

@@ -20,6 +20,12 @@ pub(super) fn heap_bytes(memory_bytes: u64) -> usize {
     usize::try_from(memory_bytes / 8 * 3).unwrap_or(usize::MAX)
 }
 
+/// What filters may hold below a ceiling: a message that is passed on is there twice for a while, and as text of a script
+/// in its heap.
+pub(super) fn held_bytes(memory_bytes: u64) -> usize {
+    usize::try_from(memory_bytes / 8).unwrap_or(usize::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -39,6 +39,8 @@ pub struct Options {
     pub expression: bool,
     /// Heap of each worker's scripts, bytes.
     pub heap_bytes: usize,
+    /// What the filters of each worker may hold together while they wait or collect messages, bytes.
+    pub held_bytes: usize,
     /// Script arguments, the program first (`pipy.argv`).
     pub argv: Vec<String>,
     /// Instance name (`pipy.name`).
@@ -74,6 +76,7 @@ impl Default for Options {
             force_start: false,
             expression: false,
             heap_bytes: limits::SCRIPT_HEAP_BYTES,
+            held_bytes: limits::WORKER_HELD_BYTES,
             argv: Vec::new(),
             name: String::new(),
             uuid: String::new(),

@@ -3,6 +3,7 @@
 
 use super::program::{Program, Slot};
 use super::{Collector, Notice, Options, Status};
+use crate::budget;
 use crate::codebase::Codebase;
 use crate::error::Error;
 use crate::limits;
@@ -116,6 +117,7 @@ fn run(
         Ok(runtime) => runtime,
         Err(error) => return tracing::error!(target: "thread", thread = index, %error, "cannot start a worker"),
     };
+    budget::set(options.held_bytes);
     let local = LocalSet::new();
     local.block_on(&runtime, async move {
         let mut slot = Slot::new(index, options, counters, notices, collector);

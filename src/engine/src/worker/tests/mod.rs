@@ -1,5 +1,6 @@
 //! The engine as a whole, on loopback: load, serve, reload, errors, end. One file an area beside it.
 
+mod budget;
 mod chains;
 mod compliance;
 mod dialect;
