@@ -200,6 +200,10 @@ impl Server {
                 // A tunnel is decided by its response: nothing is read until then anyway.
                 self.closing |= writer.is_last;
                 let key = self.first + self.slots.len() as u64;
+                if self.slots.capacity() == 0 {
+                    // Most connections have one request at a time, and keep this as long as they are open.
+                    self.slots.reserve_exact(1);
+                }
                 self.slots.push_back(Slot::new(writer, self.options.buffer_size));
                 self.open = Some(key);
                 Incoming::Head(key, head)
