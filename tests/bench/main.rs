@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "the table is what this program is for")]
 
+mod http2;
 mod memory;
 mod proxy;
 mod reactions;
@@ -26,6 +27,9 @@ fn main() -> ExitCode {
     }
     if wanted("proxy") {
         missed += proxy::run().print();
+    }
+    if wanted("http2") {
+        missed += http2::run().print();
     }
     if wanted("reload") {
         missed += reload::run().print();

@@ -6,7 +6,7 @@ pub(crate) const HELP: &str = "\
 Builds all and runs tests/bench: memory, reaction times, and CPU per request
 beside nginx and haproxy from Debian, in one run, as a table.
 
-Words choose tables (all without): memory, reactions, proxy, reload.
+Words choose tables (all without): memory, reactions, proxy, http2, reload.
 
 Examples:
   cargo xtask bench

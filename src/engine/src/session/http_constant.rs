@@ -5,7 +5,9 @@
 use super::http_encode::Encoder;
 use super::http_response::ResponseWriter;
 use crate::data::Data;
+use crate::event::{HeadKind, MessageStart};
 use crate::js;
+use crate::message::Message;
 use crate::pipeline::Cx;
 use crate::value::Saved;
 use std::cell::RefCell;
@@ -15,6 +17,8 @@ pub(crate) struct Constant {
     value: Saved,
     buffer_size: usize,
     ready: RefCell<Option<Ready>>,
+    /// The realm's count of script calls when it was made; None: it cannot be sent as it is.
+    message: RefCell<Option<(u64, Option<Message>)>>,
 }
 
 struct Ready {
@@ -31,6 +35,7 @@ impl Constant {
             value,
             buffer_size,
             ready: RefCell::new(None),
+            message: RefCell::new(None),
         }
     }
 
@@ -53,6 +58,31 @@ impl Constant {
             bytes: bytes.clone(),
         });
         bytes
+    }
+
+    /// The Message with a native head, for HTTP/2: made anew, too, only after scripts have run.
+    pub(super) fn message(&self, cx: &Cx<'_>) -> Option<Message> {
+        let calls = cx.realm.clock.calls();
+        if let Some((made, message)) = &*self.message.borrow()
+            && *made == calls
+        {
+            return message.clone();
+        }
+        let message = self.resolve(cx);
+        *self.message.borrow_mut() = Some((calls, message.clone()));
+        message
+    }
+
+    fn resolve(&self, cx: &Cx<'_>) -> Option<Message> {
+        let mut message = js::message_of(&cx.js, &self.value.get(&cx.js))?;
+        let head = js::response_of(&cx.js, message.head.as_ref());
+        let head = head
+            .inspect_err(|_| {
+                cx.js.catch();
+            })
+            .ok()?;
+        message.head = MessageStart::new(HeadKind::Response(head)).head;
+        Some(message)
     }
 
     fn encode(&self, cx: &Cx<'_>) -> Option<Data> {

@@ -188,8 +188,23 @@ impl Serving {
     }
 
     /// Answers request `key`, which is complete, with a constant; false when it takes the usual way.
-    pub(crate) fn answer_constant(&mut self, cx: &Cx<'_>, key: u64, constant: &Constant, out: &mut Out<'_>) -> bool {
-        self.http2.is_none() && self.http1.answer_constant(cx, key, constant, out)
+    pub(crate) fn answer_constant(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: u64,
+        constant: &Constant,
+        out: &mut Out<'_>,
+    ) -> bool {
+        let Some(http2) = &mut self.http2 else {
+            return self.http1.answer_constant(cx, key, constant, out);
+        };
+        match constant.message(cx) {
+            Some(message) => {
+                http2.answer(cx, key, message, out);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Answers request `key`, whose body is still coming, with this status; it is the last one of an HTTP/1 connection.
