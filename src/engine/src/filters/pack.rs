@@ -107,7 +107,8 @@ impl Pack {
     }
 
     fn held_bytes(&self) -> usize {
-        self.message.held_bytes() + self.batch.as_ref().map_or(0, |batch| batch.body.len())
+        let batch = self.batch.as_ref().map_or(0, |batch| batch.body.len());
+        self.message.held_bytes().saturating_add(batch)
     }
 
     /// Whether a message that is complete now makes the batch go out.

@@ -6,7 +6,7 @@ use crate::data::Data;
 use crate::event::{Event, HeadKind, MessageStart, Reason, StreamError};
 use crate::js::{self, Callback};
 use crate::limits;
-use crate::message::MessageBuilder;
+use crate::message::{Message, MessageBuilder};
 use crate::pipeline::{Args, Build, Cx, Filter, Make, Out, Spec, Sub, Subs, Wake};
 use crate::session::{Constant, HttpOptions, Incoming, Serving};
 use crate::value::Saved;
@@ -61,10 +61,16 @@ impl ServeHttp {
     fn pump(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) {
         while let Some(incoming) = self.server.next(cx, out) {
             match incoming {
+                // A constant answers whatever is asked: nothing of the request is kept.
+                Incoming::Head(..) if self.is_constant() => {}
+                Incoming::End(key, _) if self.is_constant() => self.serve(cx, key, Message::default(), out),
                 Incoming::Head(key, head) => {
                     let mut request = MessageBuilder::default();
                     let start = MessageStart::new(HeadKind::Request(head));
                     request.push(&Event::MessageStart(start));
+                    if self.requests.capacity() == 0 {
+                        self.requests.reserve_exact(1);
+                    }
                     self.requests.push((key, request));
                 }
                 Incoming::Body(key, data) => self.collect(cx, key, data, out),
@@ -92,6 +98,10 @@ impl ServeHttp {
         }
     }
 
+    fn is_constant(&self) -> bool {
+        matches!(self.handler, Handler::Value(_))
+    }
+
     fn take(&mut self, key: u64) -> Option<MessageBuilder> {
         let index = self.requests.iter().position(|(other, _)| *other == key)?;
         Some(self.requests.swap_remove(index).1)
@@ -103,7 +113,8 @@ impl ServeHttp {
             return;
         };
         request.push(&Event::Data(data));
-        let held: usize = self.requests.iter().map(|(_, request)| request.held_bytes()).sum();
+        let held = self.requests.iter().map(|(_, request)| request.held_bytes());
+        let held = held.fold(0, usize::saturating_add);
         if held > limits::HELD_BYTES {
             self.take(key);
             self.server.refuse(cx, key, 413, out);
@@ -119,7 +130,7 @@ impl ServeHttp {
         }
     }
 
-    fn serve(&mut self, cx: &mut Cx<'_>, key: u64, request: crate::message::Message, out: &mut Out<'_>) {
+    fn serve(&mut self, cx: &mut Cx<'_>, key: u64, request: Message, out: &mut Out<'_>) {
         let result = match &self.handler {
             Handler::Value(constant) => {
                 if self.server.answer_constant(cx, key, constant, out) {

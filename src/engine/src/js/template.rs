@@ -229,18 +229,17 @@ fn source(line: &Line<'_>, headers: &Headers) -> Option<String> {
     const o = r[0], h = o.headers, n = o.headerNames
     if (typeof h !== 'object' || h === null || typeof n !== 'object' || n === null) return null
     if (!(o.protocol === "{version}" && {unchanged}){same}) return null
-    let i = 0, added
-    for (const k in h) {{
-      if (i < {count}) {{
-        if (k !== keys[i++]) return null
-      }} else {{
-        const v = h[k]
-        if (typeof v !== 'string' || n[k] !== undefined || !Object.hasOwn(h, k)) return null
-        if (!added) added = []
-        added.push(k, v)
-      }}
+    const now = Object.keys(h)
+    if (now.length < {count}) return null
+    for (let i = 0; i < {count}; i++) if (now[i] !== keys[i]) return null
+    if (now.length === {count}) return
+    const added = []
+    for (let i = {count}; i < now.length; i++) {{
+      const k = now[i], v = h[k]
+      if (typeof v !== 'string' || n[k] !== undefined) return null
+      added.push(k, v)
     }}
-    return i < {count} ? null : added
+    return added
   }}
   return {{ make, diff }}
 }})()"#
