@@ -2,7 +2,7 @@
 //! one's own, and a reverse proxy to HTTP/1. utime + stime of the process over a bounded h2load run, divided by the requests. Rounds
 //! are interleaved and medians compared, because machines are shared.
 
-use crate::proxy::{cpu_micros, median, start};
+use crate::peers::{cpu_micros, median, start};
 use crate::table::Table;
 use ballast_tests::{Process, bin, free_port, process, temp_dir};
 use std::path::Path;
@@ -47,7 +47,7 @@ pub(crate) fn run() -> Table {
             server("ballast", |port| ballast(folder, port, task)),
         ];
         measure(&mut servers);
-        let medians: Vec<f64> = servers.iter_mut().map(|server| median(&mut server.micros)).collect();
+        let medians: Vec<f64> = servers.iter().map(|server| median(&server.micros)).collect();
         if let [nginx, haproxy, ballast] = medians[..] {
             table.note(format!("{name}: nginx"), format!("{nginx:.2} µs"));
             table.note(format!("{name}: haproxy"), format!("{haproxy:.2} µs"));

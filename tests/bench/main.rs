@@ -4,38 +4,58 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "the table is what this program is for")]
 
+mod admission;
+mod connections;
+mod forwarder;
+mod http1;
 mod http2;
+mod load;
 mod memory;
-mod proxy;
+mod peers;
 mod reactions;
+mod relay;
 mod reload;
 mod table;
 mod tls;
 
 use std::process::ExitCode;
+use table::Table;
+
+/// Measures, and gives what it found.
+type Run = fn() -> Table;
+
+/// Tables by the words that choose them.
+const TABLES: &[(&str, Run)] = &[
+    ("memory", memory::run),
+    ("reactions", reactions::run),
+    ("start", connections::start),
+    ("proxy", http1::proxy),
+    ("hello", http1::hello),
+    ("http2", http2::run),
+    ("relay", relay::run),
+    ("idle", connections::idle),
+    ("threads", connections::threads),
+    ("admission", admission::run),
+    ("reload", reload::run),
+    ("tls", tls::run),
+];
 
 fn main() -> ExitCode {
     // `cargo bench` passes its own flags; words among them choose tables: `cargo xtask bench`, or -- memory.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let wanted = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
+    if let [name, port, upstream] = &words[..]
+        && name == "forwarder"
+    {
+        let number = |word: &String| word.parse().expect("a port");
+        let ended = forwarder::run(number(port), number(upstream));
+        println!("the forwarder ended: {ended:?}");
+        return ExitCode::FAILURE;
+    }
     let mut missed = 0;
-    if wanted("memory") {
-        missed += memory::run().print();
-    }
-    if wanted("reactions") {
-        missed += reactions::run().print();
-    }
-    if wanted("proxy") {
-        missed += proxy::run().print();
-    }
-    if wanted("http2") {
-        missed += http2::run().print();
-    }
-    if wanted("reload") {
-        missed += reload::run().print();
-    }
-    if wanted("tls") {
-        missed += tls::run().print();
+    for (name, table) in TABLES {
+        if words.is_empty() || words.iter().any(|word| word == name) {
+            missed += table().print();
+        }
     }
     if missed > 0 {
         println!("{missed} figures are beyond their budget");

@@ -76,14 +76,14 @@ fn sizes(table: &mut Table) {
 }
 
 /// Facts of /proc/PID/smaps_rollup and status, KB. Source: proc(5).
-struct Memory {
+pub(crate) struct Memory {
     resident_kb: f64,
-    private_kb: f64,
+    pub(crate) private_kb: f64,
     anonymous_kb: f64,
 }
 
 impl Memory {
-    fn of(id: u32) -> Self {
+    pub(crate) fn of(id: u32) -> Self {
         let text = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup")).expect("it runs, and we are root");
         let field = |name: &str| {
             let line = text

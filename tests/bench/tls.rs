@@ -2,7 +2,8 @@
 //! utime + stime of the process over a bounded run: a request on a kept connection (wrk), a connection with a full
 //! handshake and one with a resumed session (`openssl s_time`). Rounds are interleaved and medians compared.
 
-use crate::proxy::{cpu_micros, median, requests, start};
+use crate::load::requests;
+use crate::peers::{cpu_micros, median, start};
 use crate::table::Table;
 use ballast_tests::{Process, bin, free_port, process, temp_dir};
 use std::path::Path;
