@@ -12,5 +12,6 @@ mod proxy;
 mod reload;
 mod remote;
 mod run;
+mod script_limits;
 mod signals;
 mod support;

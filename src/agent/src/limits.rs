@@ -10,6 +10,10 @@ pub(crate) const LOG_LINE_BYTES: usize = 16 << 10;
 pub(crate) const THREADS: usize = 1024;
 /// Bytes read of a file with certificates or a key.
 pub(crate) const PEM_BYTES: u64 = 1 << 20;
+/// What `--script-heap` may ask for, bytes.
+pub(crate) const SCRIPT_HEAP: std::ops::RangeInclusive<usize> = 4 << 20..=64 << 30;
+/// What `--script-stack` may ask for, bytes.
+pub(crate) const SCRIPT_STACK: std::ops::RangeInclusive<usize> = 64 << 10..=64 << 20;
 /// Processes of `ballast container`.
 pub(crate) const PROCESSES: usize = 256;
 /// How long those that are left may take to finish when one of them has ended.

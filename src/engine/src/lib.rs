@@ -37,6 +37,7 @@ pub use codebase::Codebase;
 pub use error::{Error, ScriptError};
 pub use filters::{FilterInfo, filters};
 pub use globals::{GlobalInfo, globals};
+pub use limits::ScriptLimits;
 pub use metrics::{Blame, Counters};
 pub use series::{Metric, MetricKind, Series};
 pub use worker::{Collector, Engine, Graph, GraphFilter, KeepLine, LogSink, Notice, Options, Status};

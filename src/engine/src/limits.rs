@@ -6,10 +6,42 @@ use std::time::Duration;
 /// Heap of one worker's scripts, in bytes. Below the process's own ceiling (RLIMIT_DATA), so that a script gets an
 /// exception before an allocation of ours fails.
 pub(crate) const SCRIPT_HEAP_BYTES: usize = 24 << 20;
+/// What the scripts of a worker may use. The owner of the engine sets it; the defaults are the constants of this file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptLimits {
+    /// Heap of the scripts, bytes.
+    pub heap_bytes: usize,
+    /// What filters hold together while they wait or collect messages, bytes.
+    pub held_bytes: usize,
+    /// Native stack of a call, bytes: recursion ends in an exception there.
+    pub stack_bytes: usize,
+    /// Longest time of one call; beyond it the call is interrupted and its pipeline ends with an error.
+    pub call_time: Duration,
+    /// `Timeout` objects that run at a time.
+    pub timers: usize,
+    /// Connections, accepted and opened, that are open at a time. Accepting pauses at it; `connect` is refused.
+    pub connections: usize,
+}
+
+impl Default for ScriptLimits {
+    fn default() -> Self {
+        ScriptLimits {
+            heap_bytes: SCRIPT_HEAP_BYTES,
+            held_bytes: WORKER_HELD_BYTES,
+            stack_bytes: SCRIPT_STACK_BYTES,
+            call_time: SCRIPT_CALLBACK_TIME,
+            timers: SCRIPT_TIMERS,
+            connections: CONNECTIONS,
+        }
+    }
+}
+
+/// Connections of one worker. Far above what its memory serves; the system's limit of open files comes first mostly.
+pub(crate) const CONNECTIONS: usize = 1 << 20;
 /// Native stack that a script may use, in bytes: recursion ends in an exception, not in a crash.
 pub(crate) const SCRIPT_STACK_BYTES: usize = 256 << 10;
-/// Stack of a worker thread, in bytes; holds `SCRIPT_STACK_BYTES` and the engine's own frames.
-pub(crate) const WORKER_STACK_BYTES: usize = 1 << 20;
+/// Stack of a worker thread beside that of its scripts, in bytes: the engine's own frames.
+pub(crate) const ENGINE_STACK_BYTES: usize = 768 << 10;
 /// A script that has not returned for so long is interrupted; its pipeline ends with an error.
 pub(crate) const SCRIPT_CALLBACK_TIME: Duration = Duration::from_secs(10);
 /// Steps of one turn of the loop before it is considered stuck and ended with an error (`loop`, mutual links).

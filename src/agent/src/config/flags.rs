@@ -118,6 +118,23 @@ pub(super) static FLAGS: &[Flag] = &[
     value(&["--init-code"], "NAME", "refused: for a Repo, which is ballast-repo"),
     flag(&["--trace-objects"], "accepted; nothing is traced"),
     value(&["--openssl-engine"], "ID", "refused: TLS here is not OpenSSL's"),
+    value(&["--script-heap"], "SIZE", "heap of the scripts of each thread (24m)"),
+    value(&["--script-stack"], "SIZE", "native stack of a call of a script (256k)"),
+    value(
+        &["--script-time"],
+        "TIME",
+        "longest call of a script; beyond it its pipeline ends with an error (10s)",
+    ),
+    value(
+        &["--script-timers"],
+        "N",
+        "Timeout objects that run at a time, of each thread (100000)",
+    ),
+    value(
+        &["--max-connections"],
+        "N",
+        "connections of each thread, accepted and opened (1048576)",
+    ),
     flag(&["--watch-config-file"], "reload when the script's file changes"),
     flag(&["--verify"], "load the script, say whether it is right, exit"),
     flag(

@@ -5,6 +5,7 @@ use super::flags::{FLAGS, Takes};
 use super::{Command, RUN_FAILED, help};
 use crate::limits;
 use crate::log::{LogLevel, Rotation};
+use ballast_engine::ScriptLimits;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub(crate) struct RunConfig {
     pub(crate) status: bool,
     /// With metrics.
     pub(crate) metrics: bool,
+    /// What scripts may use.
+    pub(crate) limits: ScriptLimits,
     /// Draw the layouts in the log at the start.
     pub(crate) graph: bool,
     /// Start although a port cannot be opened.
@@ -137,6 +140,7 @@ fn parse(program: &str, args: &[String]) -> Result<Command, String> {
         status: true,
         metrics: true,
         graph: true,
+        limits: ScriptLimits::default(),
         force_start: false,
         reuse_port: false,
         admin: None,
@@ -224,6 +228,21 @@ fn parse(program: &str, args: &[String]) -> Result<Command, String> {
             }
             "--log-local-only" => {}
             "--no-graph" => config.graph = false,
+            "--script-heap" => {
+                let bytes = size(value).filter(|bytes| limits::SCRIPT_HEAP.contains(bytes));
+                config.limits.heap_bytes = bytes.ok_or_else(|| bad("bytes, or with k, m or g behind, from 4m"))?;
+            }
+            "--script-stack" => {
+                let bytes = size(value).filter(|bytes| limits::SCRIPT_STACK.contains(bytes));
+                config.limits.stack_bytes =
+                    bytes.ok_or_else(|| bad("bytes, or with k or m behind, from 64k to 64m"))?;
+            }
+            "--script-time" => {
+                let time = duration(value).filter(|time| !time.is_zero());
+                config.limits.call_time = time.ok_or_else(|| bad("seconds, or with s, m, h or d behind"))?;
+            }
+            "--script-timers" => config.limits.timers = count(value).ok_or_else(|| bad("a number from 1"))?,
+            "--max-connections" => config.limits.connections = count(value).ok_or_else(|| bad("a number from 1"))?,
             "--no-reload" => config.reload = false,
             "--no-status" => config.status = false,
             "--no-metrics" => config.metrics = false,
@@ -317,6 +336,10 @@ fn size(text: &str) -> Option<usize> {
         _ => return None,
     };
     digits.parse::<usize>().ok()?.checked_mul(1 << shift)
+}
+
+fn count(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|n| *n > 0)
 }
 
 /// Seconds, with s, m, h or d for the unit.

@@ -67,6 +67,12 @@ fn values() {
                 }
         },
     );
+    let limits = "x --script-heap=32m --script-stack=128k --script-time=2s --script-timers=7 --max-connections=9";
+    check(limits, |c| {
+        let (heap, stack) = (c.limits.heap_bytes, c.limits.stack_bytes);
+        let time = c.limits.call_time == Duration::from_secs(2);
+        (heap, stack, c.limits.timers, c.limits.connections) == (32 << 20, 128 << 10, 7, 9) && time
+    });
     check("x --log-history-limit=2k", |c| c.log_history_bytes == 2048);
     check("x --no-reload --no-status --no-metrics", |c| {
         !c.reload && !c.status && !c.metrics
@@ -116,6 +122,11 @@ fn what_is_refused() {
     refuse("x --admin-tls-trusted=a", "--admin-tls-trusted needs");
     refuse("x --log-file-rotate-interval=5w", "invalid value");
     refuse("x --log-file-max-size=0", "invalid value");
+    refuse("x --script-heap=1m", "invalid value");
+    refuse("x --script-stack=1g", "invalid value");
+    refuse("x --script-time=0", "invalid value");
+    refuse("x --script-timers=0", "invalid value");
+    refuse("x --max-connections=-1", "invalid value");
     refuse("x --init-repo=a", "ballast-repo");
 }
 

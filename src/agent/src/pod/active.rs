@@ -11,7 +11,7 @@ use crate::limits;
 use crate::log::Log;
 use crate::running::Running;
 use crate::signals::Signals;
-use ballast_engine::{Notice, Options};
+use ballast_engine::{Notice, Options, ScriptLimits};
 use ballast_repo_client::Snapshot;
 use ballast_repo_client::pod::POD_PATH;
 use bytes::Bytes;
@@ -48,8 +48,11 @@ impl Active {
         let own = address::own().map(|ip| ip.to_string()).unwrap_or_default();
         let facts = Facts::new(&uuid, &name, since_ms, own, log.loggers().clone());
         let options = Options {
-            heap_bytes: ceiling::heap_bytes(memory_bytes),
-            held_bytes: ceiling::held_bytes(memory_bytes),
+            limits: ScriptLimits {
+                heap_bytes: ceiling::heap_bytes(memory_bytes),
+                held_bytes: ceiling::held_bytes(memory_bytes),
+                ..ScriptLimits::default()
+            },
             // A port that the application holds must not keep it from being registered.
             force_start: true,
             argv: vec!["ballast".to_owned()],

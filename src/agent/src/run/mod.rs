@@ -251,6 +251,7 @@ fn options(config: &RunConfig, log: &Log) -> Options {
         threads: config.threads,
         reuse_port: config.reuse_port,
         force_start: config.force_start,
+        limits: config.limits.clone(),
         expression: matches!(config.program, crate::config::Program::Expression(_)),
         argv: config.argv.clone(),
         name: config.name.clone(),
@@ -258,7 +259,6 @@ fn options(config: &RunConfig, log: &Log) -> Options {
         source: source::shown(&config.program),
         since_ms: facts::now_ms(),
         log_sink: Some(log.sink()),
-        ..Options::default()
     }
 }
 

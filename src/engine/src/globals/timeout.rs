@@ -1,7 +1,6 @@
 //! `new Timeout(seconds)`: `wait()`, `cancel()`, `restart(seconds?)`. Source: pipyjs/globals.md section 11.
 
 use crate::js::{self, Deferred, seconds_of, throw_error, throw_type};
-use crate::limits;
 use crate::pipeline::{Realm, Task, realm, spawn};
 use crate::value::Saved;
 use rquickjs::class::Trace;
@@ -48,11 +47,12 @@ struct Timer {
 }
 
 impl Timer {
-    /// Starts to run; at most `limits::SCRIPT_TIMERS` do at a time.
+    /// Starts to run; at most `ScriptLimits::timers` do at a time.
     fn start(self: &Rc<Self>, ctx: &Ctx<'_>) -> js::Result<()> {
         self.stop(State::Cancelled);
-        if self.pending.get() >= limits::SCRIPT_TIMERS {
-            let message = format!("more than {} timeouts are pending", limits::SCRIPT_TIMERS);
+        let limit = realm(ctx).limits.timers;
+        if self.pending.get() >= limit {
+            let message = format!("more than {limit} timeouts are pending");
             return Err(throw_error(ctx, &message));
         }
         self.state.set(State::Pending);
@@ -143,7 +143,7 @@ impl Timeout {
     /// A promise, resolved with the Timeout when it is due; rejected with it when cancelled.
     pub fn wait<'js>(this: This<Class<'js, Self>>, ctx: Ctx<'js>) -> js::Result<Promise<'js>> {
         let timer = this.0.borrow().timer.clone();
-        if timer.waits.borrow().len() >= limits::SCRIPT_TIMERS {
+        if timer.waits.borrow().len() >= realm(&ctx).limits.timers {
             return Err(throw_error(&ctx, "too many waits of one timeout"));
         }
         let (promise, deferred) = Deferred::new(&ctx)?;

@@ -122,7 +122,14 @@ pub(crate) fn describe<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> ScriptError {
     let positions = Positions::of(ctx);
     let exception = value.as_object().cloned().and_then(Exception::from_object);
     let Some(exception) = exception else {
-        return ScriptError::new(super::value_to_text(ctx, value));
+        let text = super::value_to_text(ctx, value);
+        // QuickJS throws null where even an error object finds no room.
+        let hint = if value.is_null() {
+            ": the heap of the scripts may be full"
+        } else {
+            ""
+        };
+        return ScriptError::new(format!("{text}{hint}"));
     };
     let name = value
         .as_object()

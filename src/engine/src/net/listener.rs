@@ -230,6 +230,12 @@ async fn accept(socket: TcpListener, target: Rc<RefCell<ListenTarget>>) {
             slots.freed.notified().await;
             continue;
         }
+        // Other listeners and `connect` share it: there is no one place that would tell.
+        let realm = target.borrow().realm.clone();
+        if !realm.has_room() {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        }
         match socket.accept().await {
             Ok((stream, peer)) => accepted(stream, peer, &name, &target.borrow().clone(), &slots),
             Err(error) => {

@@ -137,7 +137,7 @@ impl Dial {
             port,
         });
         connections::list_outbound(&facts);
-        let task = spawn(dial(facts.clone(), options, report));
+        let task = spawn(dial(facts.clone(), options, report, realm.has_room()));
         Dial {
             info: OutboundInfo { shared: facts },
             _task: task,
@@ -165,7 +165,12 @@ impl Facts {
     }
 }
 
-async fn dial(facts: Rc<Facts>, options: DialOptions, report: bool) {
+async fn dial(facts: Rc<Facts>, options: DialOptions, report: bool, has_room: bool) {
+    if !has_room {
+        tracing::error!(target: "outbound", "cannot connect: this worker has as many connections as it may (--max-connections)");
+        facts.state.set("closed");
+        return facts.tell(Progress::Failed(StreamError::ConnectionRefused));
+    }
     let mut retries = options.retries;
     loop {
         let began = Instant::now();

@@ -7,14 +7,14 @@ use super::{Args, Background, Cx, Instance, Layout, Modules, Port, Tap, Task, Wa
 use crate::error::{Error, ScriptError};
 use crate::event::Event;
 use crate::js::{self, Host, Scope};
-use crate::limits;
+use crate::limits::{self, ScriptLimits};
 use crate::metrics::Counters;
 use crate::value::{Saved, Store};
 use rquickjs::{Ctx, JsLifetime};
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One thing to do in a turn. The run list is LIFO: see mod.rs.
 pub(crate) enum Work {
@@ -57,6 +57,8 @@ pub(crate) struct Realm {
     pub counters: Arc<Counters>,
     /// Pipelines that alone keep nothing alive.
     pub background: Background,
+    /// What its scripts may use.
+    pub limits: ScriptLimits,
     /// How long scripts have run.
     pub clock: Rc<Clock>,
     /// True for codebases of dialect E1 (a task without `onStart`, a multi-way `link`), which a few functions honour.
@@ -99,8 +101,8 @@ pub(crate) fn realm(ctx: &Ctx<'_>) -> Rc<Realm> {
 }
 
 /// Ends scripts that run too long: checked by the interrupt handler, at no cost for a call that returns in time.
-#[derive(Default)]
 pub(crate) struct Clock {
+    limit: Duration,
     calls: Cell<u64>,
     seen: Cell<(u64, Option<Instant>)>,
 }
@@ -128,7 +130,7 @@ impl Clock {
 
     fn is_over(&self) -> bool {
         match self.seen.get() {
-            (call, Some(since)) if call == self.calls.get() => since.elapsed() > limits::SCRIPT_CALLBACK_TIME,
+            (call, Some(since)) if call == self.calls.get() => since.elapsed() > self.limit,
             _ => {
                 self.seen.set((self.calls.get(), Some(Instant::now())));
                 false
@@ -140,13 +142,17 @@ impl Clock {
 impl Realm {
     /// A realm with the standard library of JavaScript and nothing of ours yet (globals/ adds it).
     ///
-    /// # Errors  When the script engine cannot be set up within `heap_bytes`.
-    pub(crate) fn new(host: Rc<dyn Host>, counters: Arc<Counters>, heap_bytes: usize) -> Result<Rc<Self>, Error> {
+    /// # Errors  When the script engine cannot be set up within `limits`.
+    pub(crate) fn new(host: Rc<dyn Host>, counters: Arc<Counters>, limits: ScriptLimits) -> Result<Rc<Self>, Error> {
         let failed = |error: rquickjs::Error| Error::Js(error.to_string());
         let runtime = rquickjs::Runtime::new().map_err(failed)?;
-        runtime.set_memory_limit(heap_bytes);
-        runtime.set_max_stack_size(limits::SCRIPT_STACK_BYTES);
-        let clock = Rc::<Clock>::default();
+        runtime.set_memory_limit(limits.heap_bytes);
+        runtime.set_max_stack_size(limits.stack_bytes);
+        let clock = Rc::new(Clock {
+            limit: limits.call_time,
+            calls: Cell::default(),
+            seen: Cell::default(),
+        });
         let watched = clock.clone();
         runtime.set_interrupt_handler(Some(Box::new(move || watched.is_over())));
         let rejections = Rejections::watch(&runtime);
@@ -164,6 +170,7 @@ impl Realm {
             scope,
             counters,
             background: Background::default(),
+            limits,
             clock,
             legacy: Cell::new(false),
             spawned: Cell::new(0),
@@ -356,6 +363,12 @@ impl Realm {
     /// A newer version runs, or the worker ends: HTTP connections are to close at the next good moment.
     pub(crate) fn retire(&self) {
         self.retired.set(true);
+    }
+
+    /// Whether this worker may have one connection more.
+    pub(crate) fn has_room(&self) -> bool {
+        let open = self.counters.inbound.get() + self.counters.outbound.get();
+        usize::try_from(open).is_ok_and(|open| open < self.limits.connections)
     }
 
     /// See [`Realm::retire`].

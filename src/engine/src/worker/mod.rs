@@ -18,7 +18,7 @@ pub use graph::{Graph, GraphFilter};
 
 use crate::codebase::Codebase;
 use crate::error::Error;
-use crate::limits;
+use crate::limits::{self, ScriptLimits};
 use crate::metrics::Counters;
 use bytes::Bytes;
 pub use collect::Collector;
@@ -37,10 +37,8 @@ pub struct Options {
     pub force_start: bool,
     /// The main script may be any expression; its value is kept for [`Status::value`].
     pub expression: bool,
-    /// Heap of each worker's scripts, bytes.
-    pub heap_bytes: usize,
-    /// What the filters of each worker may hold together while they wait or collect messages, bytes.
-    pub held_bytes: usize,
+    /// What the scripts of each worker may use.
+    pub limits: ScriptLimits,
     /// Script arguments, the program first (`pipy.argv`).
     pub argv: Vec<String>,
     /// Instance name (`pipy.name`).
@@ -75,8 +73,7 @@ impl Default for Options {
             reuse_port: false,
             force_start: false,
             expression: false,
-            heap_bytes: limits::SCRIPT_HEAP_BYTES,
-            held_bytes: limits::WORKER_HELD_BYTES,
+            limits: ScriptLimits::default(),
             argv: Vec::new(),
             name: String::new(),
             uuid: String::new(),

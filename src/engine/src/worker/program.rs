@@ -56,7 +56,7 @@ impl Program {
             collector: slot.collector.clone(),
             gathering: Default::default(),
         });
-        let realm = Realm::new(host.clone(), slot.counters.clone(), slot.options.heap_bytes)?;
+        let realm = Realm::new(host.clone(), slot.counters.clone(), slot.options.limits.clone())?;
         realm
             .with(globals::install)
             .map_err(|error| Error::Js(error.to_string()))?;

@@ -55,7 +55,7 @@ impl Handle {
         let counted = counters.clone();
         let thread = std::thread::Builder::new()
             .name(format!("worker-{index}"))
-            .stack_size(limits::WORKER_STACK_BYTES)
+            .stack_size(limits::ENGINE_STACK_BYTES + options.limits.stack_bytes)
             .spawn(move || run(index, options, counted, notices, collector, receiver))
             .map_err(|error| Error::Worker {
                 thread: index,
@@ -117,7 +117,7 @@ fn run(
         Ok(runtime) => runtime,
         Err(error) => return tracing::error!(target: "thread", thread = index, %error, "cannot start a worker"),
     };
-    budget::set(options.held_bytes);
+    budget::set(options.limits.held_bytes);
     let local = LocalSet::new();
     local.block_on(&runtime, async move {
         let mut slot = Slot::new(index, options, counters, notices, collector);

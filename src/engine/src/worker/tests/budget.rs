@@ -1,5 +1,6 @@
 //! Two uploads that are too much together: one stream fails, the process and the other go on. Source: budget.rs.
 
+use crate::limits::ScriptLimits;
 use crate::worker::testing::{DEADLINE, codebase, free_port};
 use crate::worker::{Engine, Options};
 use std::io::ErrorKind;
@@ -36,7 +37,10 @@ async fn uploads_share_what_a_worker_may_hold() {
         "pipy().listen('127.0.0.1:{port}').demuxHTTP().to($ => $.replaceMessage(msg => new Message('' + msg.body.size)))"
     );
     let options = Options {
-        held_bytes: BUDGET,
+        limits: ScriptLimits {
+            held_bytes: BUDGET,
+            ..ScriptLimits::default()
+        },
         ..Options::default()
     };
     let engine = Engine::start(codebase("1", &[("/main.js", &script)]), options).await;

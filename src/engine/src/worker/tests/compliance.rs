@@ -7,7 +7,7 @@ use crate::event::{Event, MessageEnd, MessageStart, Reason};
 use crate::filters;
 use crate::globals;
 use crate::js::{Callback, Facts, Host};
-use crate::limits;
+use crate::limits::ScriptLimits;
 use crate::metrics::Blame;
 use crate::pipeline::{Args, Child, Cx, Instance, Layout, Modules, Output, Realm, Sink, Work};
 use crate::script::Loader;
@@ -276,7 +276,7 @@ impl Bench {
         let realm = Realm::new(
             Rc::new(FilesOnly(files.clone())),
             Arc::default(),
-            limits::SCRIPT_HEAP_BYTES,
+            ScriptLimits::default(),
         )
         .expect("a realm");
         realm.with(globals::install).expect("globals");
