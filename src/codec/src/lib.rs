@@ -9,6 +9,8 @@ pub mod chunks;
 pub mod client_hello;
 pub mod detect;
 pub mod dns;
+pub mod dubbo;
+pub mod hessian;
 pub mod http1;
 pub mod http2;
 pub mod proxy_protocol;

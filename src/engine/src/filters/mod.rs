@@ -15,6 +15,7 @@ mod connect_proxy_protocol;
 mod connect_socks;
 mod connect_tls;
 mod content_coding;
+mod decode_dubbo;
 mod decode_http;
 mod decode_resp;
 mod decode_web_socket;
@@ -26,6 +27,7 @@ mod deposit_message;
 mod detect_protocol;
 mod dummy;
 mod dump;
+mod encode_dubbo;
 mod encode_http;
 mod encode_resp;
 mod encode_web_socket;
@@ -51,6 +53,7 @@ mod process;
 mod produce;
 mod quota;
 mod read;
+mod refused;
 mod replace;
 mod replace_message;
 mod replay;
@@ -66,6 +69,8 @@ pub(crate) use append_file::{AppendFile, Rotation};
 pub(crate) use hub::define_hub;
 pub(crate) use process::words as command_words;
 pub(crate) use quota::define_quota;
+#[cfg(test)]
+pub(crate) use refused::REFUSED;
 
 use crate::pipeline::{Spec, Subs};
 
@@ -86,21 +91,28 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &connect_proxy_protocol::SPEC,
     &connect_socks::SPEC,
     &connect_tls::SPEC,
+    &refused::DECODE_BGP,
+    &decode_dubbo::SPEC,
     &decode_http::REQUEST,
     &decode_http::RESPONSE,
+    &refused::DECODE_NETLINK,
     &decode_resp::SPEC,
     &decode_web_socket::SPEC,
     &decompress::DECOMPRESS,
     &decompress::DECOMPRESS_HTTP,
     &deframe::DEFRAME,
     &demux::DEMUX,
+    &refused::DEMUX_FAST_CGI,
     &demux_http::SPEC,
     &deposit_message::DEPOSIT_MESSAGE,
     &detect_protocol::SPEC,
     &dummy::DUMMY,
     &dump::DUMP,
+    &refused::ENCODE_BGP,
+    &encode_dubbo::SPEC,
     &encode_http::REQUEST,
     &encode_http::RESPONSE,
+    &refused::ENCODE_NETLINK,
     &encode_resp::SPEC,
     &encode_web_socket::SPEC,
     &exec::EXEC,
@@ -123,6 +135,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &loop_back::LOOP,
     &mux::MERGE,
     &mux::MUX,
+    &refused::MUX_FAST_CGI,
     &mux_http::SPEC,
     &input::OUTPUT,
     &pack::PACK,

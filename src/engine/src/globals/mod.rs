@@ -18,6 +18,7 @@ mod dns_message;
 mod embedded;
 mod events;
 mod functions;
+mod hessian;
 mod http;
 mod http_agent;
 mod http_directory;
@@ -37,6 +38,7 @@ mod pipy_exec;
 mod pipy_process;
 mod prelude;
 mod read;
+mod refused;
 mod resp;
 mod stats;
 mod timeout;
@@ -64,6 +66,11 @@ pub(crate) struct Global {
 /// All globals, sorted by name.
 pub(crate) static GLOBALS: &[Global] = &[
     Global {
+        name: "BGP",
+        about: "not in this engine: its functions throw",
+        init: refused::bgp,
+    },
+    Global {
         name: "DNS",
         about: "names to addresses; messages of the protocol",
         init: dns::init,
@@ -72,6 +79,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "Data",
         about: "bytes; class of events and of message bodies",
         init: events::data,
+    },
+    Global {
+        name: "Hessian",
+        about: "the payloads of Dubbo: decode, encode",
+        init: hessian::init,
     },
     Global {
         name: "IP",
@@ -124,6 +136,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         init: resp::init,
     },
     Global {
+        name: "STUN",
+        about: "not in this engine: its functions throw",
+        init: refused::stun,
+    },
+    Global {
         name: "StreamEnd",
         about: "event: the end of a stream",
         init: events::stream_end,
@@ -162,6 +179,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "algo",
         about: "caches, load balancers, pools, routers, percentiles, identifiers, hashes",
         init: algo::init,
+    },
+    Global {
+        name: "bpf",
+        about: "not in this engine: its functions throw",
+        init: refused::bpf,
     },
     Global {
         name: "branch",
@@ -227,6 +249,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "select",
         about: "the value of the first case that is equal",
         init: functions::select,
+    },
+    Global {
+        name: "sqlite",
+        about: "not in this engine: it throws",
+        init: refused::sqlite,
     },
     Global {
         name: "stats",

@@ -1,0 +1,5 @@
+// filters.md 8: decodeBGP. Not in this engine (usage.md: tier T3): a script that uses it is told so.
+pipy().task().onStart(() => {
+  println(invoke(() => pipeline($ => $.decodeBGP()), message => message))
+  return new StreamEnd
+})
