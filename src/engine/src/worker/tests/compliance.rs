@@ -412,7 +412,7 @@ async fn refused_filters_cannot_be_built() {
         let realm = Realm::new(
             Rc::new(FilesOnly(files.clone())),
             Arc::default(),
-            limits::SCRIPT_HEAP_BYTES,
+            ScriptLimits::default(),
         )
         .expect("a realm");
         realm.with(globals::install).expect("globals");
