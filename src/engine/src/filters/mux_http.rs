@@ -4,7 +4,7 @@
 use crate::data::Data;
 use crate::event::{Event, Reason};
 use crate::js::{self, Callback, Options};
-use crate::pipeline::{Build, Cx, Filter, Hold, Make, Out, Spec, Sub, Subs, Wake};
+use crate::pipeline::{Args, Build, Cx, Filter, Hold, Make, Out, Spec, Sub, Subs, Wake};
 use crate::session::{
     Call2, Encoder, Http2Session, Key, MuxOptions, Opening, Pool, RequestWriter, Route, Session, Ticket, http_error,
     report,
@@ -113,6 +113,8 @@ struct Shared {
 /// What was found out at the first event.
 struct Stream {
     key: Key,
+    /// The key as the script gave it, for the session's `onStart` if it has one.
+    start: Option<Saved>,
     options: Rc<MuxOptions>,
     version: Version,
 }
@@ -191,11 +193,18 @@ impl MuxHttp {
     /// Evaluates the key and the options; Err: the stream has ended.
     fn open(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Result<(), Failure> {
         let shared = self.shared.clone();
+        let mut start = None;
         let key = match &shared.selector {
             Selector::Default => Ok(Pool::default_key(out)),
-            Selector::Value(value) => shared.pool.key_of(&cx.js, &value.get(&cx.js), out),
+            Selector::Value(value) => {
+                start = Some(value.clone());
+                shared.pool.key_of(&cx.js, &value.get(&cx.js), out)
+            }
             Selector::Call(callback) => {
                 let value = cx.call(out, callback, ())?;
+                if shared.sub.get().on_start.borrow().is_some() {
+                    start = Some(Saved::new(&cx.js, value.clone()));
+                }
                 shared.pool.key_of(&cx.js, &value, out)
             }
         };
@@ -219,7 +228,12 @@ impl MuxHttp {
                 }
             }
         };
-        self.stream = Some(Stream { key, options, version });
+        self.stream = Some(Stream {
+            key,
+            start,
+            options,
+            version,
+        });
         Ok(())
     }
 
@@ -259,9 +273,15 @@ impl MuxHttp {
         {
             return Ok(Next::Http2(session));
         }
-        let opening = opened.unwrap_or_else(|| Opening::start(cx, &self.shared.sub.get(), out));
+        let args = self.start_args();
+        let opening = opened.unwrap_or_else(|| Opening::start(cx, &self.shared.sub.get(), args, out));
         let session = Http2Session::create(&pool, &key, &options, &opening, cx, out);
         Ok(Next::Http2(session))
+    }
+
+    /// The start argument of a new session.
+    fn start_args(&self) -> Args {
+        Args::of(self.stream.as_ref().and_then(|stream| stream.start.as_ref()))
     }
 
     /// Asks for the version of a new session; None: it is promised, and the session is started meanwhile, for the promise may depend on
@@ -280,7 +300,8 @@ impl MuxHttp {
         let Some(promise) = js::promise_of(&value) else {
             return protocol(cx, &value, out).map(Some);
         };
-        let opening = Opening::start(cx, &self.shared.sub.get(), out);
+        let args = self.start_args();
+        let opening = Opening::start(cx, &self.shared.sub.get(), args, out);
         opening.nudge(out);
         // Woken when it fails before the promise is fulfilled.
         opening.wait(out.port());
@@ -413,6 +434,7 @@ impl MuxHttp {
                 pool: &self.shared.pool,
                 key: &stream.key,
                 layout: &layout,
+                start: stream.start.as_ref(),
                 options: &stream.options,
             };
             let ticket = Session::ask(&route, info, opening.as_deref(), cx, out);

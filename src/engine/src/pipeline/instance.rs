@@ -85,6 +85,13 @@ pub(crate) enum Args {
     Values(Vec<Saved>),
 }
 
+impl Args {
+    /// One value, or none.
+    pub(crate) fn of(value: Option<&Saved>) -> Self {
+        value.map_or(Args::None, |value| Args::Values(vec![value.clone()]))
+    }
+}
+
 /// The rest of a chain of modules (`chain`, `use` with lists, `pipe` with arrays); travels to sub-pipelines.
 pub(crate) struct Chain {
     /// Layouts still to come.

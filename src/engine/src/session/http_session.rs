@@ -11,6 +11,7 @@ use crate::event::{Event, HeadKind, MessageEnd, MessageStart, Reason, StreamErro
 use crate::js::Context;
 use crate::limits;
 use crate::pipeline::{Args, Child, Cx, Layout, Out, Port, Sink, Wake};
+use crate::value::Saved;
 use ballast_codec::Chunks;
 use ballast_codec::http1::{self, Expect, Frame, ResponseDecoder, ResponseHead};
 use std::cell::RefCell;
@@ -84,6 +85,8 @@ pub(crate) struct Route<'a> {
     pub key: &'a Key,
     /// The pipeline of a new one.
     pub layout: &'a Rc<Layout>,
+    /// The key as the script gave it, if the pipeline has a use for it.
+    pub start: Option<&'a Saved>,
     /// What it is made with.
     pub options: &'a Rc<MuxOptions>,
 }
@@ -101,6 +104,7 @@ impl Session {
             pool,
             key,
             layout,
+            start,
             options,
         } = *route;
         let group = pool.group(key, out);
@@ -111,7 +115,7 @@ impl Session {
             group.take(options.max_queue.min(limits::SESSION_REQUESTS))
         };
         let session = known.unwrap_or_else(|| {
-            let session = Session::create(pool, &group, layout, options, opening, cx, out);
+            let session = Session::create(pool, &group, (layout, start), options, opening, cx, out);
             let max_queue = options.max_queue.min(limits::SESSION_REQUESTS);
             group.add(&session, if info.may_tunnel() { 1 } else { max_queue });
             session
@@ -123,7 +127,7 @@ impl Session {
     fn create(
         pool: &Rc<Pool>,
         group: &Rc<Group>,
-        layout: &Rc<Layout>,
+        (layout, start): (&Rc<Layout>, Option<&Saved>),
         options: &Rc<MuxOptions>,
         opening: Option<&Opening>,
         cx: &mut Cx<'_>,
@@ -147,7 +151,7 @@ impl Session {
         match opening {
             None => {
                 let sink = Rc::new(Decoded(Rc::downgrade(&session)));
-                let child = out.spawn_to(layout, out.context(), sink, Args::None);
+                let child = out.spawn_to(layout, out.context(), sink, Args::of(start));
                 session.inner.borrow_mut().child = Some(child);
             }
             Some(opening) => {

@@ -29,15 +29,15 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    /// Starts the pipeline.
-    pub(crate) fn start(cx: &Cx<'_>, layout: &Rc<Layout>, out: &mut Out<'_>) -> Rc<Self> {
+    /// Starts the pipeline, with the key of the session.
+    pub(crate) fn start(cx: &Cx<'_>, layout: &Rc<Layout>, args: Args, out: &mut Out<'_>) -> Rc<Self> {
         let opening = Rc::new_cyclic(|me| Opening {
             wire: Rc::new(Wire(RefCell::new(Owner::None(me.clone(), Data::new(), None)))),
             child: RefCell::default(),
             waiting: RefCell::default(),
             realm: Rc::downgrade(&cx.realm),
         });
-        let child = out.spawn_to(layout, out.context(), opening.wire.clone(), Args::None);
+        let child = out.spawn_to(layout, out.context(), opening.wire.clone(), args);
         *opening.child.borrow_mut() = Some(child);
         opening
     }
