@@ -16,7 +16,7 @@ macro_rules! specs {
             name: $name,
             args: "(init | fn)",
             about: $about,
-            subs: Subs::Joint,
+            subs: Subs::JointOrKey,
             build: |build| make(build, Kind::$kind),
         };)*
     };

@@ -66,7 +66,7 @@ pub(crate) enum Subs {
     None,
     /// It needs one: `.to(...)`, or a layout name before its other arguments (E1).
     Joint,
-    /// As `Joint`, but a lone string is a layout name only when no `.to` follows (`link`, `mux`, `muxHTTP`).
+    /// As `Joint`, but a lone string is a layout name only when no `.to` follows (`mux`, `muxHTTP`, `fork`).
     JointOrKey,
     /// It may have one (`serveHTTP`).
     Optional,

@@ -1,0 +1,10 @@
+// model.md 1.4: fork(nonArray) starts its child with the value; filters.md 11: a lone string is a layout name unless .to follows.
+pipy({ _seen: [] })
+  .task()
+  .onStart(() => new Message('x'))
+  .fork('a value').to($ => $.onStart(init => void _seen.push(init)))
+  .fork('named')
+  .fork('named', () => ['in', 'array'])
+  .replaceMessage(() => (println(_seen.join()), new StreamEnd))
+  .pipeline('named')
+  .onStart(init => void _seen.push(init === undefined ? 'by name' : init))
