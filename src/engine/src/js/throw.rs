@@ -117,6 +117,16 @@ pub(crate) fn caught(ctx: &Ctx<'_>, error: rquickjs::Error) -> (ScriptError, Sav
     (describe(ctx, &value), Saved::new(ctx, value))
 }
 
+/// The name before the first opening parenthesis from a place on, if nothing but a path of names stands between.
+fn callee(line: &str, column: u32) -> Option<&str> {
+    let rest = line.get(column.saturating_sub(1) as usize..)?;
+    let (path, _) = rest.split_once('(')?;
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+    let is_path = path.chars().all(|c| is_name(c) || matches!(c, '.' | '?' | ' '));
+    let name = path.rsplit('.').next()?.trim();
+    (is_path && !name.is_empty() && name.chars().all(is_name)).then_some(name)
+}
+
 /// Message and place of a thrown value.
 pub(crate) fn describe<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> ScriptError {
     let positions = Positions::of(ctx);
@@ -136,11 +146,19 @@ pub(crate) fn describe<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> ScriptError {
         .and_then(|object| object.get::<_, String>("name").ok())
         .unwrap_or_default();
     let name = if name.is_empty() { "Error".to_owned() } else { name };
-    let mut described = ScriptError::new(format!("{name}: {}", exception.message().unwrap_or_default()));
-    for line in exception.stack().unwrap_or_default().lines().take(32) {
+    let message = exception.message().unwrap_or_default();
+    let mut described = ScriptError::new(format!("{name}: {message}"));
+    for (index, line) in exception.stack().unwrap_or_default().lines().take(32).enumerate() {
         let Some((function, file, line, column, source)) = positions.frame(line) else {
             continue;
         };
+        // Only the innermost frame made the call; deeper ones may be ours.
+        if index == 0
+            && message == "not a function"
+            && let Some(callee) = callee(&source, column)
+        {
+            described.message = format!("{name}: {callee} is not a function");
+        }
         // "eval_script": our own scope.js and prelude.js, which stand between a script and its names.
         if matches!(file.as_str(), "" | "native" | "eval_script") {
             continue;
@@ -158,4 +176,27 @@ pub(crate) fn describe<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> ScriptError {
         });
     }
     described
+}
+
+#[cfg(test)]
+mod tests {
+    use super::callee;
+
+    #[track_caller]
+    fn check(line: &str, column: u32, expected: Option<&str>) {
+        assert_eq!(callee(line, column), expected, "{line:?} from {column}");
+    }
+
+    #[test]
+    fn a_missing_function_is_named() {
+        check("pipy().listen(80).noSuchFilter()", 18, Some("noSuchFilter"));
+        check("a.b.c (1)", 1, Some("c"));
+        check("a.b.c(1)", 5, Some("c"));
+        check("a?.b?.(1)", 1, None);
+        check("list[0](1)", 1, None);
+        check("(x => x)(1)", 1, None);
+        check("short", 1, None);
+        check("short", 99, None);
+        check("é.ö()", 2, None);
+    }
 }
