@@ -1,7 +1,8 @@
 //! Values as text for logs. Source: pipyjs/globals.md section 1, "Console format of values". Bounded in depth and size.
 
 use super::{JsData, value_to_text};
-use rquickjs::{Class, Ctx, Exception, Value};
+use rquickjs::object::Filter;
+use rquickjs::{Class, Ctx, Exception, Object, Value};
 
 const DEPTH: usize = 6;
 const LENGTH: usize = 16 << 10;
@@ -56,11 +57,34 @@ fn write_value<'js>(ctx: &Ctx<'js>, value: &Value<'js>, depth: usize, out: &mut 
         return out.push_str(&format!("{{ name: {name:?}, message: {message:?} }}"));
     }
     out.push('{');
-    for (index, entry) in object.props::<String, Value>().flatten().enumerate() {
-        out.push_str(if index > 0 { ", " } else { " " });
-        out.push_str(&format!("{:?}: ", entry.0));
-        write_value(ctx, &entry.1, depth + 1, out);
+    let mut separator = " ";
+    for name in fields(object) {
+        let field = object.get::<_, Value>(name.as_str());
+        if let Some(field) = field.ok().filter(|field| !field.is_undefined() && !field.is_function()) {
+            out.push_str(&format!("{separator}{name}: "));
+            write_value(ctx, &field, depth + 1, out);
+            separator = ", ";
+        }
+    }
+    for (name, field) in object.props::<String, Value>().flatten() {
+        out.push_str(&format!("{separator}{name:?}: "));
+        write_value(ctx, &field, depth + 1, out);
+        separator = ", ";
     }
     ctx.catch();
     out.push_str(" }");
+}
+
+/// The fields of an object of the engine: accessors that its class defines, in an order of our own.
+fn fields(object: &Object<'_>) -> Vec<String> {
+    const FIRST: [&str; 3] = ["type", "head", "body"];
+    let class = object.get_prototype().filter(|class| class.get_prototype().is_some());
+    let mut names: Vec<String> = class
+        .map(|class| class.own_keys(Filter::new().string()).flatten().collect())
+        .unwrap_or_default();
+    names.sort_by_cached_key(|name| {
+        let rank = FIRST.iter().position(|first| first == name);
+        (rank.unwrap_or(FIRST.len()), name.clone())
+    });
+    names
 }
