@@ -322,7 +322,7 @@ impl TlsFilter {
             Failure::Logged(reason) => reason,
             Failure::Shown(what) => {
                 let failed = if was_connected { "connection" } else { "handshake" };
-                tracing::warn!(target: "tls", filter = out.place(), error = what, "[tls] {failed} failed");
+                tracing::warn!(target: "tls", filter = out.place(), error = what, "{failed} failed");
                 self.facts.borrow_mut().error = Some(what);
                 Reason::Clean
             }

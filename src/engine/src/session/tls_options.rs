@@ -290,7 +290,7 @@ fn versions(ctx: &Ctx<'_>, options: &Options<'_>) -> js::Result<Vec<&'static Sup
         ));
     }
     if min < 2 {
-        tracing::warn!(target: "tls", "[tls] minVersion '{}': the oldest version offered is TLS1.2", text(min));
+        tracing::warn!(target: "tls", "minVersion '{}': the oldest version offered is TLS1.2", text(min));
     }
     let all = [(2, &rustls::version::TLS12), (3, &rustls::version::TLS13)];
     let chosen = all.into_iter().filter(|(n, _)| (min..=max).contains(n));
