@@ -70,6 +70,8 @@ impl AppendFile {
         let mut state = self.state.borrow_mut();
         if let Err(error) = self.try_write(&mut state, bytes) {
             state.file = None;
+            // Nor is one that cannot be written to, a full disk: each line would become a line in the log.
+            state.tried = Some(Instant::now());
             tracing::warn!(target: "files", "cannot write the file {}: {error}", self.path.display());
         }
     }
@@ -211,6 +213,21 @@ mod tests {
             assert_eq!(lines(&folder), expected, "{line}");
         }
         fs::remove_dir_all(&folder).expect("it was there");
+    }
+
+    #[test]
+    fn a_full_disk_is_not_tried_with_each_line() {
+        let rotation = Rotation {
+            truncate: false,
+            max_bytes: None,
+            max_files: 0,
+            interval: None,
+        };
+        let file = AppendFile::new("/dev/full", rotation);
+        file.write(b"a line\n");
+        let tried = file.state.borrow().tried.expect("writing has failed");
+        file.write(b"a line\n");
+        assert_eq!(file.state.borrow().tried, Some(tried), "tried again at once");
     }
 
     #[test]
