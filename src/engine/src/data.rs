@@ -1,6 +1,7 @@
 //! A run of bytes as a chain of shared chunks: moved, split and joined without copying.
 //! Not for protocol logic (codec) nor for what scripts see (globals/data.rs).
 
+use crate::limits;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -9,6 +10,8 @@ use std::collections::VecDeque;
 pub struct Data {
     chunks: Chunks,
     len: usize,
+    /// How many of the last chunks are small and not joined yet; see `join`.
+    loose: usize,
 }
 
 #[derive(Clone, Default, Debug)]
@@ -41,6 +44,10 @@ impl Data {
             return;
         }
         self.len += chunk.len();
+        self.loose = match chunk.len() < limits::SMALL_CHUNK_BYTES {
+            true => self.loose + 1,
+            false => 0,
+        };
         self.chunks = match std::mem::take(&mut self.chunks) {
             Chunks::None => Chunks::One(chunk),
             Chunks::One(first) => Chunks::Many(VecDeque::from([first, chunk])),
@@ -49,6 +56,22 @@ impl Data {
                 Chunks::Many(all)
             }
         };
+        if self.loose >= limits::SMALL_CHUNKS {
+            self.join();
+        }
+    }
+
+    /// Copies the small chunks at the end into one. Each costs more than its bytes, and keeps the whole block that it was
+    /// read into: a peer that sends bytes one by one must not make us hold many times what the bounds count.
+    fn join(&mut self) {
+        let loose = std::mem::take(&mut self.loose);
+        let Chunks::Many(all) = &mut self.chunks else { return };
+        let small = all.split_off(all.len().saturating_sub(loose));
+        let mut joined = Vec::with_capacity(small.iter().map(Bytes::len).sum());
+        small.iter().for_each(|chunk| joined.extend_from_slice(chunk));
+        // What is still small goes into the next one.
+        self.loose = usize::from(joined.len() < limits::SMALL_CHUNK_BYTES);
+        all.push_back(Bytes::from(joined));
     }
 
     /// Appends all of `other`.
@@ -68,9 +91,13 @@ impl Data {
     pub fn pop_chunk(&mut self) -> Option<Bytes> {
         let chunk = match std::mem::take(&mut self.chunks) {
             Chunks::None => return None,
-            Chunks::One(chunk) => chunk,
+            Chunks::One(chunk) => {
+                self.loose = 0;
+                chunk
+            }
             Chunks::Many(mut all) => {
                 let chunk = all.pop_front();
+                self.loose = self.loose.min(all.len());
                 if !all.is_empty() {
                     self.chunks = Chunks::Many(all);
                 }
@@ -218,5 +245,35 @@ mod tests {
                 assert_eq!([head.to_vec(), tail.to_vec()].concat(), whole.to_vec());
             }
         }
+    }
+
+    #[test]
+    fn small_chunks_are_joined() {
+        let block = Bytes::from((0..=255).cycle().take(100_000).collect::<Vec<u8>>());
+        for size in [1, 3, 63, 1000] {
+            let mut data = Data::new();
+            for at in (0..block.len()).step_by(size) {
+                data.push(block.slice(at..block.len().min(at + size)));
+            }
+            let most = block.len() / limits::SMALL_CHUNK_BYTES + limits::SMALL_CHUNKS;
+            assert!(data.chunks().count() <= most, "{size}: {}", data.chunks().count());
+            assert_eq!(data.len(), block.len());
+            assert_eq!(data.to_bytes(), block);
+        }
+    }
+
+    #[test]
+    fn joining_goes_on_after_chunks_were_taken() {
+        let mut data = Data::new();
+        let mut expected = Vec::new();
+        for round in 0..1000_u32 {
+            let byte = (round % 251) as u8;
+            (0..3).for_each(|_| data.push(Bytes::copy_from_slice(&[byte])));
+            expected.extend([byte; 3]);
+            let taken = data.shift(2).to_vec();
+            assert_eq!(taken, expected.drain(..2).collect::<Vec<u8>>(), "round {round}");
+        }
+        assert_eq!(data.to_vec(), expected);
+        assert!(data.chunks().count() <= limits::SMALL_CHUNKS);
     }
 }

@@ -95,8 +95,14 @@ pub(crate) const JOBS_PER_TURN: usize = 10_000;
 /// Events that a filter may hold while it waits (for a promise, a gate, a decision) before the stream fails with
 /// BufferOverflow.
 pub(crate) const HELD_EVENTS: usize = 65_536;
+/// What a held event takes of `WORKER_HELD_BYTES` beside its own bytes.
+pub(crate) const HELD_EVENT_BYTES: usize = 128;
 /// Bytes that a filter may hold while it waits, or collect into one message, before the stream fails.
 pub(crate) const HELD_BYTES: usize = 64 << 20;
+/// Chunks of data that are shorter are joined, by copying, once `SMALL_CHUNKS` of them follow one another, bytes.
+pub(crate) const SMALL_CHUNK_BYTES: usize = 1 << 10;
+/// See [`SMALL_CHUNK_BYTES`].
+pub(crate) const SMALL_CHUNKS: usize = 64;
 /// Lists of header names for which a realm has functions that make head objects.
 pub(crate) const HEAD_TEMPLATES: usize = 128;
 /// Header lines of a head that such a function is made for.
@@ -164,7 +170,7 @@ pub(crate) const DIRECTORY_BYTES: usize = 8 << 20;
 pub(crate) const DIRECTORY_FILE_BYTES: u64 = 16 << 20;
 /// Targets of one logger.
 pub(crate) const LOG_TARGETS: usize = 16;
-/// Pause before a log file that could not be opened is tried again.
+/// Pause before a file that could not be opened, or written to, is tried again.
 pub(crate) const LOG_FILE_RETRY: Duration = Duration::from_secs(5);
 /// Pause before a log server is connected to again, seconds.
 pub(crate) const LOG_RETRY_SECONDS: f64 = 5.0;
