@@ -13,6 +13,7 @@ pub mod dubbo;
 pub mod hessian;
 pub mod http1;
 pub mod http2;
+pub mod mqtt;
 pub mod proxy_protocol;
 pub mod resp;
 pub mod socks;

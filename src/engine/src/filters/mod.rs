@@ -17,6 +17,7 @@ mod connect_tls;
 mod content_coding;
 mod decode_dubbo;
 mod decode_http;
+mod decode_mqtt;
 mod decode_resp;
 mod decode_web_socket;
 mod decompress;
@@ -29,6 +30,7 @@ mod dummy;
 mod dump;
 mod encode_dubbo;
 mod encode_http;
+mod encode_mqtt;
 mod encode_resp;
 mod encode_web_socket;
 mod exec;
@@ -95,6 +97,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &decode_dubbo::SPEC,
     &decode_http::REQUEST,
     &decode_http::RESPONSE,
+    &decode_mqtt::SPEC,
     &refused::DECODE_NETLINK,
     &decode_resp::SPEC,
     &decode_web_socket::SPEC,
@@ -112,6 +115,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &encode_dubbo::SPEC,
     &encode_http::REQUEST,
     &encode_http::RESPONSE,
+    &encode_mqtt::SPEC,
     &refused::ENCODE_NETLINK,
     &encode_resp::SPEC,
     &encode_web_socket::SPEC,

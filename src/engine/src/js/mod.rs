@@ -12,6 +12,7 @@ mod head;
 mod hessian;
 mod host;
 mod inbound;
+mod mqtt;
 mod options;
 mod promise;
 mod resp;
@@ -32,6 +33,7 @@ pub(crate) use head::{head_value, request_of, response_of, tail_value, trailers_
 pub(crate) use hessian::{HessianReader, HessianWriter};
 pub(crate) use host::{Facts, Host, host, set_host};
 pub(crate) use inbound::{Inbound, InboundInfo};
+pub(crate) use mqtt::{mqtt_head, mqtt_packet, mqtt_payload};
 pub(crate) use options::{Options, number_of, seconds_of};
 pub(crate) use promise::{Deferred, on_settled, promise_of};
 pub(crate) use resp::{resp_of, resp_value};
