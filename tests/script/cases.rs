@@ -9,7 +9,7 @@
 //!
 //! Expected outputs are written by hand, from the specification; so there is no way to update them from what is printed.
 
-use ballast_tests::{Process, bin, free_port, poll, process, repo_path};
+use ballast_tests::{Process, bin, free_port, golden, poll, process, repo_path};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read, Write};
@@ -247,4 +247,16 @@ fn every_filter_and_global_has_a_case() {
         let unknown: Vec<&String> = known.keys().filter(|name| !names.contains(name)).collect();
         assert!(unknown.is_empty(), "cases of no {group}: {unknown:?}");
     }
+}
+
+#[test]
+fn the_reference_page_is_what_the_binary_says() {
+    let (status, page) = process::run(
+        "ballast filters --page",
+        Command::new(bin("ballast")).args(["filters", "--page"]),
+        DEADLINE,
+    )
+    .expect("prints the page");
+    assert!(status.success(), "{status}");
+    golden::check(&repo_path("src/REFERENCE.md"), &page);
 }

@@ -18,7 +18,8 @@ Examples:
 ";
 
 /// What is built with which profile and flags. `pause` and `ballast` are mapped once a Pod: a static, non-relocatable file
-/// has no relocations to apply, so none of its pages becomes private (for `ballast` 272 KB a Pod).
+/// has no relocations to apply, so none of its pages becomes private (for `ballast` 272 KB a Pod). A panic aborts, so nobody
+/// walks a stack: no tables for it, neither from Rust nor from C.
 const BUILDS: &[(&[&str], &str, &str)] = &[
     (
         &["pause"],
@@ -28,7 +29,7 @@ const BUILDS: &[(&[&str], &str, &str)] = &[
     (
         &["ballast", "ballast-repo"],
         "release",
-        "-C target-feature=+crt-static -C relocation-model=static",
+        "-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no",
     ),
 ];
 
@@ -52,6 +53,7 @@ pub(crate) fn binaries() -> anyhow::Result<()> {
         }
         // RUSTFLAGS from outside would undo crt-static; the encoded form would win over ours.
         cargo.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
+        cargo.env("CFLAGS", "-fno-asynchronous-unwind-tables -fno-unwind-tables");
         console::show(
             &format!("building {} ({profile}, static)", packages.join(", ")),
             &mut cargo,
