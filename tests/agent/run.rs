@@ -309,3 +309,29 @@ fn layouts_are_drawn_in_the_log_and_for_the_admin_port() {
     quiet.wait_output(DEADLINE, "listening on");
     assert!(!quiet.output().contains("[config]"), "{}", quiet.output());
 }
+
+/// repo.md 1.1: watched files of a static codebase fire, and nothing is reloaded; pipy.load gives the new content.
+#[test]
+fn watched_files_of_a_folder_fire() {
+    let folder = temp_dir();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("a.txt", "old");
+    write("b.txt", "old");
+    write("silent.txt", "old");
+    write(
+        "main.js",
+        "((wait = () => pipy.watch('b.txt').then(all => (console.log('then', all.join(), '' + pipy.load('b.txt')), wait()))) => (wait(), console.log('ready'), \
+         pipy().watch('a.txt').onStart(() => (console.log('a is', '' + pipy.load('a.txt')), new StreamEnd)).dummy()))()",
+    );
+    let mut process = start(&["run", "--no-graph", folder.path().to_str().unwrap()]);
+    process.wait_output(DEADLINE, "ready");
+    for round in ["one", "two"] {
+        write("silent.txt", round);
+        write("a.txt", &format!("{round} a"));
+        write("b.txt", &format!("{round} b"));
+        process.wait_output(DEADLINE, &format!("a is {round} a"));
+        process.wait_output(DEADLINE, &format!("then /b.txt {round} b"));
+    }
+    assert!(!process.output().contains("silent"), "{}", process.output());
+    assert!(!process.output().contains("reloaded"), "{}", process.output());
+}

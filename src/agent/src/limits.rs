@@ -14,6 +14,8 @@ pub(crate) const PEM_BYTES: u64 = 1 << 20;
 pub(crate) const SCRIPT_HEAP: std::ops::RangeInclusive<usize> = 4 << 20..=64 << 30;
 /// What `--script-stack` may ask for, bytes.
 pub(crate) const SCRIPT_STACK: std::ops::RangeInclusive<usize> = 64 << 10..=64 << 20;
+/// How far the times of files may lie behind the clock: the kernel stamps them by its tick.
+pub(crate) const FILE_CLOCK: Duration = Duration::from_millis(20);
 /// Processes of `ballast container`.
 pub(crate) const PROCESSES: usize = 256;
 /// How long those that are left may take to finish when one of them has ended.

@@ -80,6 +80,14 @@ impl Running {
         }
     }
 
+    /// Paths that scripts watch.
+    pub(crate) async fn watched(&self) -> Vec<String> {
+        match &self.engine {
+            Some(engine) => engine.status().await.watched,
+            None => Vec::new(),
+        }
+    }
+
     /// What an expression evaluated to; None for a configuration.
     pub(crate) async fn value(&self) -> Option<String> {
         self.engine.as_ref()?.status().await.value

@@ -3,6 +3,7 @@
 
 mod local;
 mod source;
+mod watched;
 
 use crate::admin::{Admin, Open};
 use crate::config::{RUN_FAILED, RunConfig};
@@ -15,6 +16,7 @@ use crate::signals::Signals;
 use ballast_engine::{Codebase, Error, Notice, Options};
 use source::Source;
 use std::io::Write;
+use watched::Watched;
 
 /// Runs until there is nothing left to do, and gives the exit code.
 pub(crate) fn main(config: RunConfig) -> u8 {
@@ -75,6 +77,7 @@ async fn run(config: RunConfig, log: Log) -> u8 {
     {
         return fail(&format!("cannot open the admin port {address}: {error}"));
     }
+    let before = std::time::SystemTime::now();
     // A local program that does not load ends the process; a remote one is waited for.
     match source.fetch() {
         Some(Err(error)) => return fail(&error),
@@ -93,6 +96,12 @@ async fn run(config: RunConfig, log: Log) -> u8 {
     }
     let mut reports = tokio::time::interval(limits::POLL_PERIOD);
     reports.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut watched = source
+        .folder()
+        .filter(|_| run.config.reload)
+        .map(|folder| Watched::new(folder, before));
+    let mut looks = tokio::time::interval(limits::LOCAL_POLL_PERIOD);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         signals.take(&run.running.signals());
         let ended = tokio::select! {
@@ -114,6 +123,7 @@ async fn run(config: RunConfig, log: Log) -> u8 {
                 "SIGTSTP" => { run.admin.toggle(run.config.admin).await; Ok(()) }
                 _ => return shut_down(run.running, signals).await,
             },
+            _ = looks.tick(), if watched.is_some() => { run.look(watched.as_mut()).await; Ok(()) }
             _ = reports.tick(), if run.config.status => { source.report(&run.facts, run.config.metrics); Ok(()) }
         };
         if let Err(Exit(code)) = ended {
@@ -151,6 +161,16 @@ impl Run {
         if self.config.graph {
             for line in self.facts.graph().lines() {
                 tracing::info!(target: "config", "{line}");
+            }
+        }
+    }
+
+    /// Tells the scripts of watched files that have changed.
+    async fn look(&self, watched: Option<&mut Watched>) {
+        let paths = self.running.watched().await;
+        if let Some(watched) = watched.filter(|_| !paths.is_empty()) {
+            for (path, content) in watched.look(&paths) {
+                self.running.publish(&path, content).await;
             }
         }
     }

@@ -118,6 +118,15 @@ impl Source {
         }
     }
 
+    /// The folder of a local codebase.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        match self {
+            Source::Local(local) => Some(&local.folder),
+            Source::Text(_) => Some(Path::new(".")),
+            Source::Remote(_) => None,
+        }
+    }
+
     /// Asks the Repo for all of it again, now.
     pub(super) fn refresh(&self) {
         if let Source::Remote(remote) = self {

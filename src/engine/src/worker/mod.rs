@@ -106,6 +106,8 @@ pub struct Status {
     pub listening: Vec<String>,
     /// Signals that tasks handle, by name.
     pub signals: Vec<String>,
+    /// Paths that scripts watch; folders end in a slash.
+    pub watched: Vec<String>,
     /// Pipelines that something starts, with their filters.
     pub graphs: Vec<Graph>,
     /// What the main script evaluated to, as text, where it is an expression and no configuration.

@@ -349,6 +349,11 @@ impl Slot {
             value: running.program.loader.value(),
             modules: running.program.loader.paths(),
             graphs: self.graphs(running),
+            watched: {
+                let waits = running.program.host.watches.borrow();
+                let roots = running.watches.iter().map(|(path, _)| path.clone());
+                roots.chain(waits.iter().map(|(path, _)| path.clone())).collect()
+            },
             listening,
             signals: running
                 .tasks
