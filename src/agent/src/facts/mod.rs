@@ -227,7 +227,7 @@ mod tests {
             ("name", json!("n")),
             ("ip", json!("10.0.0.1")),
             ("version", json!("7")),
-            ("modules", json!({ "/main.js": { "graph": {} } })),
+            ("modules", json!({ "/main.js": { "graph": { "roots": [] } } })),
             ("logs", json!(["pipy_log"])),
             ("metrics", Value::Null),
             ("error", Value::Null),

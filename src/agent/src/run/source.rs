@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::Instant;
 
 /// A place that codebases come from.
 pub(super) enum Source {
@@ -32,6 +33,7 @@ pub(super) struct Local {
     /// When the main file was changed last, where that is watched.
     changed: Option<SystemTime>,
     is_watched: bool,
+    next_look: Instant,
 }
 
 /// See [`Source::Remote`].
@@ -59,6 +61,7 @@ impl Source {
                 shown: shown.clone(),
                 changed: None,
                 is_watched: config.watch_file && config.reload,
+                next_look: Instant::now() + limits::LOCAL_POLL_PERIOD,
             };
             local.changed = local.time();
             Source::Local(local)
@@ -107,7 +110,9 @@ impl Source {
         match self {
             Source::Remote(remote) => remote.changes.recv().await,
             Source::Local(local) if local.is_watched => loop {
-                tokio::time::sleep(limits::LOCAL_POLL_PERIOD).await;
+                // A moment and not a time: whoever waits here also waits for other things, and comes back.
+                tokio::time::sleep_until(local.next_look).await;
+                local.next_look = Instant::now() + limits::LOCAL_POLL_PERIOD;
                 let time = local.time();
                 if time.is_some() && time != local.changed {
                     local.changed = time;
