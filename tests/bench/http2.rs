@@ -53,10 +53,7 @@ pub(crate) fn run() -> Table {
             table.note(format!("{name}: haproxy"), format!("{haproxy:.2} µs"));
             table.note(format!("{name}: ballast"), format!("{ballast:.2} µs"));
             table.note(format!("{name}: ballast / nginx"), format!("{:.2} ×", ballast / nginx));
-            table.note(
-                format!("{name}: ballast / haproxy"),
-                format!("{:.2} ×", ballast / haproxy),
-            );
+            table.at_most(format!("{name}: ballast / haproxy"), ballast / haproxy, 1.0, "×");
         }
     }
     table
@@ -99,7 +96,8 @@ fn load(port: u16) {
 }
 
 fn nginx(folder: &Path, name: &str, port: u16, protocol: &str, task: Task) -> Command {
-    let name = name.replace(' ', "-");
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = name.chars().map(plain).collect();
     let (place, up) = match task {
         Task::Hello => (format!("return 200 '{BODY}';"), String::new()),
         Task::Proxy(port) => (
