@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-/// Heap of one worker's scripts, in bytes. Below the process's own ceiling (RLIMIT_DATA), so that a script gets an
-/// exception before an allocation of ours fails.
+/// Heap of one worker's scripts, in bytes. Below the process's own ceiling (RLIMIT_DATA), so that a script that hoards
+/// values gets an exception first. Bytes behind `Data` objects are not in it: a script that hoards those reaches the ceiling.
 pub(crate) const SCRIPT_HEAP_BYTES: usize = 24 << 20;
 /// What the scripts of a worker may use. The owner of the engine sets it; the defaults are the constants of this file.
 #[derive(Clone, Debug, PartialEq, Eq)]
