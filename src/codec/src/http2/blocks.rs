@@ -200,7 +200,7 @@ impl Connection {
         if block.end && content_length.is_some_and(|length| length > 0) {
             return Err(Fault::Stream(id, ErrorCode::PROTOCOL_ERROR));
         }
-        self.floods.useful();
+        self.floods.opened();
         let stream = self.streams.open(id, self.stream_window, self.peer.window);
         stream.head_received = true;
         stream.recv_open = !block.end;

@@ -55,8 +55,8 @@ pub struct Config {
     pub settings_budget: u32,
     /// PRIORITY and unknown frames. Against the priority flood (CVE-2019-9513).
     pub priority_budget: u32,
-    /// WINDOW_UPDATE frames of fewer than 256 bytes, and those for streams that have ended. Against window updates byte by byte
-    /// (CVE-2019-9511, CVE-2019-9517). Each DATA frame sent gives eight back.
+    /// WINDOW_UPDATE frames. Against window updates byte by byte (CVE-2019-9511, CVE-2019-9517), and those that open windows for nothing.
+    /// Each request gives two back, each DATA frame sent eight, and one more for each 128 bytes of it.
     pub window_update_budget: u32,
     /// Frames without content: DATA, HEADERS and CONTINUATION of no bytes that end nothing. Against the empty frames flood
     /// (CVE-2019-9518).

@@ -66,14 +66,11 @@ impl Connection {
     }
 
     fn window_update(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), Fault> {
-        /// Less than this is not worth a frame.
-        const TINY: u32 = 256;
         check_len(payload, 4)?;
         let increment = frame::read_u31(payload);
         let id = header.stream;
-        if increment < TINY {
-            self.floods.spend(Noise::WindowUpdate, &self.config)?;
-        }
+        // Whatever their size and stream: what we send pays for them (`sent_data`).
+        self.floods.spend(Noise::WindowUpdate, &self.config)?;
         if id == 0 {
             if increment == 0 {
                 return Err(protocol("window update of 0"));
@@ -88,7 +85,7 @@ impl Connection {
             return Err(protocol("window update of a stream that was not opened"));
         }
         let Some(stream) = self.streams.get_mut(id) else {
-            return self.floods.spend(Noise::WindowUpdate, &self.config);
+            return Ok(());
         };
         if increment == 0 {
             return Err(Fault::Stream(id, ErrorCode::PROTOCOL_ERROR));

@@ -30,7 +30,7 @@ impl Floods {
             Noise::Ping => (config.ping_budget, "flood of PING frames"),
             Noise::Settings => (config.settings_budget, "flood of SETTINGS frames"),
             Noise::Priority => (config.priority_budget, "flood of PRIORITY or unknown frames"),
-            Noise::WindowUpdate => (config.window_update_budget, "flood of tiny window updates"),
+            Noise::WindowUpdate => (config.window_update_budget, "flood of window updates"),
             Noise::Empty => (config.empty_frame_budget, "flood of empty frames"),
             Noise::Reset => (config.reset_budget, "streams are opened only to be reset"),
         };
@@ -47,6 +47,21 @@ impl Floods {
         for what in [Noise::Ping, Noise::Settings, Noise::Priority, Noise::Empty] {
             self.give(what, 1);
         }
+    }
+
+    /// A DATA frame of ours is proof of work being done, and is answered by window updates: more of them by a peer that reads it in
+    /// small pieces.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        /// A peer that tells of fewer bytes at a time, on the stream or the connection, uses its budget up.
+        const TOLD_AT_ONCE: usize = 128;
+        self.useful();
+        self.give(Noise::WindowUpdate, 8 + (bytes / TOLD_AT_ONCE) as u32);
+    }
+
+    /// A new stream: many clients open its window wider by an update.
+    pub(super) fn opened(&mut self) {
+        self.useful();
+        self.give(Noise::WindowUpdate, 2);
     }
 
     /// Gives some of one budget back.

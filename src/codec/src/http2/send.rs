@@ -4,16 +4,12 @@
 //! they are given; data is written when the output is taken, unless it is small and nothing stands in its way.
 //! Source: RFC 9113 5.2, 6.1, 6.2, 8.1.
 use super::config::MAX_FRAME_BYTES;
-use super::flood::Noise;
 use super::frame::{self, FrameHeader, HEADER_BYTES, flag, kind};
 use super::hpack::Encoder;
-use super::stream::Stream;
+use super::stream::{COPIED_BYTES, Stream};
 use super::{Connection, Role, Room, SendError, StreamId, head};
 use crate::http1::{Headers, Method, RequestHead, ResponseHead};
 use bytes::{BufMut, Bytes, BytesMut};
-
-/// Pieces of data up to this size are copied behind their frame's header: cheaper than a segment of their own.
-const COPIED_BYTES: usize = 2048;
 
 /// With more than this in the output, data waits for its turn.
 const EAGER_BYTES: usize = 64 << 10;
@@ -109,14 +105,14 @@ impl Connection {
             self.send_window -= count as i64;
             frame::put_header(&mut self.out, count, kind::DATA, Self::end_flag(end), stream);
             self.out.extend_from_slice(&bytes);
-            self.sent_data();
+            self.floods.sent(count);
             if end {
                 self.close_if_done(stream);
             }
             return Ok(Room::Left);
         }
         open.queued += count;
-        open.queue.push_back(bytes);
+        open.keep(bytes);
         let is_full = !end && open.queued > most_queued;
         open.wants_room |= is_full;
         if !open.is_ready && open.send_window > 0 {
@@ -175,12 +171,6 @@ impl Connection {
 
     fn max_frame(&self) -> usize {
         self.peer.max_frame.min(MAX_FRAME_BYTES)
-    }
-
-    /// A DATA frame is proof of work being done, and will be answered by window updates.
-    fn sent_data(&mut self) {
-        self.floods.useful();
-        self.floods.give(Noise::WindowUpdate, 8);
     }
 
     /// Writes a header block as HEADERS and, where it is too long for a frame, CONTINUATION.
@@ -272,11 +262,7 @@ impl Connection {
         frame::put_header(&mut self.out, count, kind::DATA, Self::end_flag(end), id);
         let mut left = count;
         while left > 0 {
-            let Some(piece) = stream.queue.front_mut() else { break };
-            let piece = match piece.len() <= left {
-                true => stream.queue.pop_front().unwrap_or_default(),
-                false => piece.split_to(left),
-            };
+            let Some(piece) = stream.take(left) else { break };
             left -= piece.len();
             if piece.len() <= COPIED_BYTES {
                 self.out.extend_from_slice(&piece);
@@ -295,7 +281,7 @@ impl Connection {
         }
         stream.send_done = end;
         let trailers = if is_last { stream.trailers.take() } else { None };
-        self.sent_data();
+        self.floods.sent(count);
         if let Some(trailers) = trailers {
             // Cannot fail: names and values were judged when they were put into Headers.
             let sent = self.put_trailers(id, &trailers);

@@ -2,9 +2,13 @@
 //!
 //! For: finding a stream by its number, and reusing the memory of ended ones. Source: RFC 9113 5.1, 5.2.
 use crate::http1::Headers;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
+
+/// Pieces of data up to this size are copied: behind their frame's header, or behind one another while they wait. That is cheaper than
+/// a segment of their own, and few bytes never keep the whole block that they were read into.
+pub(super) const COPIED_BYTES: usize = 2048;
 
 /// One open stream.
 #[derive(Debug, Default)]
@@ -35,7 +39,10 @@ pub(super) struct Stream {
     /// What we may still send; below zero after the peer made windows smaller.
     pub(super) send_window: i64,
     /// Data to be sent. Bound: `send_buffer_bytes` and what comes after `Room::Full`, which is the user's fault.
-    pub(super) queue: VecDeque<Bytes>,
+    /// Short pieces are joined: any two that follow one another are more than `COPIED_BYTES` together, which bounds their number.
+    queue: VecDeque<Bytes>,
+    /// What comes after the queue: short pieces so far.
+    tail: BytesMut,
     pub(super) queued: usize,
     /// To be sent after the data.
     pub(super) trailers: Option<Box<Headers>>,
@@ -43,6 +50,41 @@ pub(super) struct Stream {
     pub(super) is_ready: bool,
     /// `Room::Full` was said.
     pub(super) wants_room: bool,
+}
+
+impl Stream {
+    /// Appends data to what waits; the caller counts it.
+    pub(super) fn keep(&mut self, bytes: Bytes) {
+        if bytes.len() <= COPIED_BYTES {
+            self.tail.extend_from_slice(&bytes);
+            if self.tail.len() <= COPIED_BYTES {
+                return;
+            }
+            self.queue.push_back(std::mem::take(&mut self.tail).freeze());
+            return;
+        }
+        if !self.tail.is_empty() {
+            self.queue.push_back(std::mem::take(&mut self.tail).freeze());
+        }
+        self.queue.push_back(bytes);
+    }
+
+    /// Takes the next piece of what waits, of at most `most` bytes.
+    pub(super) fn take(&mut self, most: usize) -> Option<Bytes> {
+        match self.queue.front_mut() {
+            Some(piece) if piece.len() > most => Some(piece.split_to(most)),
+            Some(_) => self.queue.pop_front(),
+            None if self.tail.is_empty() => None,
+            None => Some(self.tail.split_to(most.min(self.tail.len())).freeze()),
+        }
+    }
+
+    /// Drops what waits.
+    fn clear(&mut self) {
+        self.queue.clear();
+        self.tail = BytesMut::new();
+        self.trailers = None;
+    }
 }
 
 /// How a stream ended.
@@ -122,8 +164,7 @@ impl Streams {
         self.last = (0, 0);
         self.free.push(slot);
         let stream = self.slots.get_mut(slot as usize)?;
-        stream.queue.clear();
-        stream.trailers = None;
+        stream.clear();
         Some(stream)
     }
 
@@ -167,5 +208,41 @@ impl Hasher for IdHasher {
 
     fn write_u32(&mut self, id: u32) {
         self.0 = (self.0 ^ u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What waits, however it came: as many bytes, in order, in few pieces.
+    #[track_caller]
+    fn check(sizes: impl Iterator<Item = usize>) {
+        let (mut stream, mut all) = (Stream::default(), Vec::new());
+        for (nth, size) in sizes.enumerate() {
+            let piece = vec![nth as u8; size];
+            all.extend_from_slice(&piece);
+            stream.keep(piece.into());
+        }
+        let pieces = stream.queue.len() + 1;
+        assert!(
+            pieces <= 2 * (all.len() / COPIED_BYTES) + 2,
+            "{pieces} pieces of {} bytes",
+            all.len()
+        );
+        let mut got = Vec::new();
+        while let Some(piece) = stream.take(1 + got.len() % 5000) {
+            got.extend_from_slice(&piece);
+        }
+        assert!(got == all, "{} of {} bytes", got.len(), all.len());
+    }
+
+    #[test]
+    fn short_pieces_are_joined() {
+        check(std::iter::repeat_n(1, 70_000));
+        check(std::iter::repeat_n(COPIED_BYTES, 50));
+        check((0..200).map(|nth| [1, COPIED_BYTES + 1][nth % 2]));
+        check((0..3000).map(|nth| nth * 7 % 3000));
+        check([1, 20_000, 5].into_iter());
     }
 }

@@ -59,6 +59,12 @@ fn every_flood_ends_the_connection() {
     check("window updates byte by byte", config.window_update_budget, |_| {
         frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])
     });
+    check("window updates of the connection", config.window_update_budget, |_| {
+        frame(WINDOW_UPDATE, 0, 0, &[0, 0, 1, 0])
+    });
+    check("window updates of a stream", config.window_update_budget + 1, |n| {
+        on_first(n, frame(WINDOW_UPDATE, 0, 1, &[0, 0, 1, 0]))
+    });
     check("empty DATA, CVE-2019-9518", config.empty_frame_budget + 1, |n| {
         on_first(n, frame(DATA, 0, 1, &[]))
     });
@@ -163,6 +169,51 @@ fn limits_of_header_lists() {
         assert_eq!(seen.events.len(), 1 + usize::from(good), "{what}");
         assert_eq!(seen.failed, None, "{what}");
     }
+}
+
+/// Who reads in small pieces, and says so each time, is no attacker: what we send pays for it.
+#[test]
+fn window_updates_that_follow_data() {
+    let mut pair = Pair::new(Config::default(), Config::default());
+    let body = Bytes::from(vec![b'x'; 16 << 10]);
+    for _ in 0..100 {
+        let stream = pair.client.send_request(&request("GET", "/", &[]), true).expect("sent");
+        pair.serve();
+        pair.server
+            .send_response(stream, &ResponseHead::default(), false)
+            .expect("sent");
+        pair.server.send_data(stream, body.clone(), false).expect("sent");
+        assert!(output(&mut pair.server).len() > body.len());
+        let told = [0, stream]
+            .map(|id| frame(WINDOW_UPDATE, 0, id, &[0, 0, 1, 0]))
+            .concat();
+        let mut told = Bytes::from(told.repeat(body.len() / 256)).into();
+        assert_eq!(pair.server.decode(&mut told), Ok(None));
+        pair.server.send_data(stream, Bytes::new(), true).expect("sent");
+        output(&mut pair.server);
+    }
+}
+
+/// Bytes that cannot be sent yet do not keep the block that they were cut from.
+#[test]
+fn waiting_bytes_keep_no_block() {
+    let client = Config {
+        stream_window: 1,
+        ..Config::default()
+    };
+    let mut pair = Pair::new(client, Config::default());
+    let stream = pair.client.send_request(&request("GET", "/", &[]), true).expect("sent");
+    pair.serve();
+    pair.server
+        .send_response(stream, &ResponseHead::default(), false)
+        .expect("sent");
+    let block = Bytes::from(vec![b'x'; 60_000]);
+    for at in (0..block.len()).step_by(1000) {
+        pair.server
+            .send_data(stream, block.slice(at..at + 1), false)
+            .expect("sent");
+    }
+    assert!(block.is_unique());
 }
 
 /// Useful frames, completed streams and time give budgets back.
