@@ -81,8 +81,8 @@ pub(crate) struct Realm {
     waiting: Cell<usize>,
     closing: Cell<bool>,
     draining: Cell<bool>,
-    /// Filters that may have nothing to do when the worker ends.
-    leavers: RefCell<Vec<Port>>,
+    /// Filters that may have nothing to do when the worker ends; true: also when a newer version runs.
+    leavers: RefCell<Vec<(Port, bool)>>,
     /// The turn for promise jobs that were too many for the one before.
     more_jobs: RefCell<Option<Task>>,
     store: Store,
@@ -383,10 +383,17 @@ impl Realm {
         self.superseded.set(true);
         let strays = self.strays.take();
         let living: Vec<_> = strays.iter().filter_map(Weak::upgrade).collect();
-        if !living.is_empty() {
+        let leavers = self.wake_leavers(false);
+        if !living.is_empty() || !leavers.is_empty() {
             living.iter().for_each(Instance::end);
-            self.turn(None, |_, _| {});
+            self.turn(None, |_, work| work.extend(leavers));
         }
+    }
+
+    fn wake_leavers(&self, all: bool) -> Vec<Work> {
+        let leavers = self.leavers.borrow();
+        let woken = leavers.iter().filter(|(_, always)| all || *always);
+        woken.filter_map(|(port, _)| port.waking(Wake::Gate)).collect()
     }
 
     /// Notes a pipeline that ends with its version.
@@ -409,10 +416,9 @@ impl Realm {
     pub(crate) fn drain(self: &Rc<Self>) {
         self.retire();
         self.draining.set(true);
-        let leavers = self.leavers.take();
-        self.turn(None, |_, work| {
-            work.extend(leavers.iter().filter_map(|port| port.waking(Wake::Gate)));
-        });
+        let leavers = self.wake_leavers(true);
+        self.leavers.take();
+        self.turn(None, |_, work| work.extend(leavers));
     }
 
     /// See [`Realm::drain`].
@@ -420,16 +426,16 @@ impl Realm {
         self.draining.get()
     }
 
-    /// Wakes the filter with `Wake::Gate` when the worker ends.
-    pub(crate) fn wake_at_drain(&self, port: Port) {
+    /// Wakes the filter with `Wake::Gate` when the worker ends; `always`: also when a newer version runs.
+    pub(crate) fn wake_at_drain(&self, port: Port, always: bool) {
         let mut leavers = self.leavers.borrow_mut();
         // Those that have gone are let go of before the list grows: it stays within twice its living ones.
         if leavers.len() == leavers.capacity() {
-            leavers.retain(|port| port.waking(Wake::Gate).is_some());
+            leavers.retain(|(port, _)| port.waking(Wake::Gate).is_some());
             let living = leavers.len();
             leavers.reserve(living.max(16));
         }
-        leavers.push(port);
+        leavers.push((port, always));
     }
 
     /// Counts something that keeps a worker without listeners alive (a pending `Timeout`); uncount with -1.

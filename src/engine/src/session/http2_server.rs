@@ -12,18 +12,22 @@ use crate::event::{Event, Head, HeadKind, MessageEnd, Reason, StreamError, Tail}
 use crate::js;
 use crate::limits;
 use crate::message::Message;
-use crate::pipeline::{Child, Closed, Cx, Out, Port, Realm, Tap, Wake};
+use crate::pipeline::{Child, Closed, Cx, Out, Port, Realm, Tap, Task, Wake, spawn};
 use ballast_codec::Chunks;
 use ballast_codec::http1::{Expect, Headers, Method, RequestHead, ResponseHead};
 use ballast_codec::http2::{self, Connection, ErrorCode, Role, Room, SendError, StreamId};
 use bytes::Bytes;
 use rquickjs::Ctx;
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Instant;
 
 /// Sent to the filter when the tap of a stream has opened again.
 struct Reopened(StreamId);
+
+/// Sent to the filter when the client has had its time to take note of our leaving.
+struct Noted;
 
 /// One request and its response.
 struct Stream {
@@ -68,6 +72,10 @@ pub(crate) struct Http2Server {
     is_swept: bool,
     ended: bool,
     refilled: Instant,
+    /// The source of the connection's bytes, once some have come.
+    source: Option<Rc<Tap>>,
+    /// The client was told that we leave; runs until it has shown that it knows.
+    goodbye: Option<Task>,
 }
 
 /// The stream of a response.
@@ -113,6 +121,8 @@ impl Http2Server {
             is_swept: false,
             ended: false,
             refilled: Instant::now(),
+            source: None,
+            goodbye: None,
         }
     }
 
@@ -120,6 +130,10 @@ impl Http2Server {
     pub(super) fn push(&mut self, cx: &Cx<'_>, data: Data, out: &Out<'_>) {
         if self.ended {
             return;
+        }
+        if self.source.is_none() {
+            self.source.clone_from(&cx.tap);
+            cx.realm.wake_at_drain(out.port(), true);
         }
         if self.refilled.elapsed() >= limits::HTTP2_REFILL {
             self.refilled = Instant::now();
@@ -131,18 +145,14 @@ impl Http2Server {
 
     /// Takes the end of the input; then ask `next`.
     pub(super) fn push_end(&mut self, cx: &Cx<'_>, reason: Reason, out: &mut Out<'_>) {
-        if self.ended {
-            return;
+        if !reason.is_clean() {
+            return self.close(reason, out);
         }
-        if reason.is_clean() {
-            self.end = Some(reason);
-            self.batch(cx, out);
-        } else {
-            self.close(reason, out);
-        }
+        self.end = Some(reason);
+        self.batch(cx, out);
     }
 
-    /// The worker ends: says so to the peer when no request is under way. Others close with their last stream.
+    /// The worker ends, or a newer version runs: `pass_on` says so to the client.
     pub(super) fn leave(&mut self, cx: &Cx<'_>, out: &Out<'_>) {
         self.batch(cx, out);
     }
@@ -278,9 +288,7 @@ impl Http2Server {
         }
         let (port, realm) = (out.port(), Rc::downgrade(&cx.realm));
         stream.source.passed(count, &mut self.connection, id, move || {
-            if let Some(realm) = realm.upgrade() {
-                reopen(&realm, &port, id);
-            }
+            tell(&realm, &port, Reopened(id));
         });
         let is_tunnel = stream.reply.is_tunnel();
         if !bytes.is_empty() {
@@ -303,13 +311,29 @@ impl Http2Server {
 
     /// A message of ours to the filter.
     pub(super) fn wake(&mut self, cx: &Cx<'_>, wake: Wake, out: &Out<'_>) {
-        if let Wake::Message(message) = wake
-            && let Ok(reopened) = message.downcast::<Reopened>()
+        let Wake::Message(message) = wake else { return };
+        if message.is::<Noted>() {
+            self.connection.shutdown();
+        } else if let Ok(reopened) = message.downcast::<Reopened>()
             && let Some(stream) = self.streams.get_mut(&reopened.0)
         {
             stream.source.release(&mut self.connection, reopened.0);
-            self.batch(cx, out);
         }
+        self.batch(cx, out);
+    }
+
+    /// Tells the client, once, to ask elsewhere: what it has asked, or asks before it knows, is still answered.
+    /// DEVIATES: upstream sends no early GOAWAY (repo.md 1.1), so a client that always has a stream open never sees the new version.
+    fn say_goodbye(&mut self, cx: &Cx<'_>, out: &Out<'_>) {
+        if self.goodbye.is_some() {
+            return;
+        }
+        self.connection.shutdown();
+        let (port, realm) = (out.port(), Rc::downgrade(&cx.realm));
+        self.goodbye = Some(spawn(async move {
+            tokio::time::sleep(limits::HTTP2_GOODBYE).await;
+            tell(&realm, &port, Noted);
+        }));
     }
 
     /// The source that the request's bytes come from.
@@ -461,8 +485,8 @@ impl Http2Server {
                 self.unsendable(cx, u64::from(id), problem, out);
             }
         }
-        if self.connection.open_streams() == 0 && cx.realm.is_retired() {
-            self.connection.shutdown();
+        if cx.realm.is_retired() {
+            self.say_goodbye(cx, out);
         }
         let mut bytes = Data::new();
         self.connection.take_output(usize::MAX, &mut bytes);
@@ -488,6 +512,11 @@ impl Http2Server {
             return;
         }
         self.ended = true;
+        self.goodbye = None;
+        // The sending side is shut down; a client that goes on sending is not read for ever.
+        if let Some(source) = self.source.take() {
+            source.disown();
+        }
         self.streams.clear();
         self.arrived.clear();
         self.input.clear();
@@ -507,8 +536,11 @@ impl Stream {
     }
 }
 
-fn reopen(realm: &Rc<Realm>, port: &Port, id: StreamId) {
-    port.wake(realm, Wake::Message(Box::new(Reopened(id))));
+/// Sends a message to the filter, from outside of a turn.
+fn tell(realm: &Weak<Realm>, port: &Port, message: impl Any) {
+    if let Some(realm) = realm.upgrade() {
+        port.wake(&realm, Wake::Message(Box::new(message)));
+    }
 }
 
 fn end_of(tail: Tail) -> MessageEnd {

@@ -116,7 +116,7 @@ impl Server {
         if !self.told_of_drain {
             self.told_of_drain = true;
             self.source = cx.tap.clone();
-            cx.realm.wake_at_drain(out.port());
+            cx.realm.wake_at_drain(out.port(), false);
         }
         if self.ended || self.reading == Reading::Stopped {
             return;
@@ -141,7 +141,10 @@ impl Server {
     }
 
     /// The worker ends: closes a connection that has no request under way. Others close with their last response.
-    pub(crate) fn leave(&mut self, out: &mut Out<'_>) {
+    pub(super) fn leave(&mut self, cx: &Cx<'_>, out: &mut Out<'_>) {
+        if !cx.realm.is_draining() {
+            return;
+        }
         let is_idle = self.slots.is_empty() && self.input.is_empty() && self.decoder.is_idle();
         if is_idle && self.reading == Reading::Requests {
             self.close(Reason::Clean, out);

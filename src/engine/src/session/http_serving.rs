@@ -108,11 +108,11 @@ impl Serving {
         http2.next(cx, out)
     }
 
-    /// The worker ends: closes a connection that has no request under way. Others close with their last response.
-    pub(crate) fn leave(&mut self, cx: &Cx<'_>, out: &mut Out<'_>) {
+    /// The worker ends, or a newer version runs: the connection ends when nothing is under way.
+    fn leave(&mut self, cx: &Cx<'_>, out: &mut Out<'_>) {
         match &mut self.http2 {
             Some(http2) => http2.leave(cx, out),
-            None => self.http1.leave(out),
+            None => self.http1.leave(cx, out),
         }
     }
 

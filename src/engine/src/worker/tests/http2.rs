@@ -2,7 +2,7 @@
 //! implementations. Source: pipyjs/http.md sections 1, 3 to 5 and 7, repo.md 1.1; RFC 9113.
 
 use crate::limits;
-use crate::worker::testing::{DEADLINE, codebase, exchange, serve};
+use crate::worker::testing::{DEADLINE, exchange, serve};
 use ballast_codec::Chunks;
 use ballast_codec::http1::{Headers, Method, RequestHead};
 use ballast_codec::http2::{Config, Connection, ErrorCode, Event, Role, StreamId};
@@ -32,18 +32,18 @@ impl Answer {
     }
 }
 
-struct Client {
-    stream: TcpStream,
-    connection: Connection,
+pub(super) struct Client {
+    pub(super) stream: TcpStream,
+    pub(super) connection: Connection,
     input: Chunks,
     answers: HashMap<StreamId, Answer>,
-    goaway: Option<ErrorCode>,
-    closed: bool,
+    pub(super) goaway: Option<ErrorCode>,
+    pub(super) closed: bool,
     /// Nothing is given back: windows run out.
     is_stuck: bool,
 }
 
-fn get(path: &str) -> RequestHead {
+pub(super) fn get(path: &str) -> RequestHead {
     let mut headers = Headers::new();
     headers.push(b"host", b"h").expect("a header");
     RequestHead {
@@ -54,7 +54,7 @@ fn get(path: &str) -> RequestHead {
 }
 
 impl Client {
-    async fn connect(port: u16) -> Self {
+    pub(super) async fn connect(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("connects");
         stream.set_nodelay(true).expect("sets an option");
         Client {
@@ -68,14 +68,14 @@ impl Client {
         }
     }
 
-    fn output(&mut self) -> Vec<u8> {
+    pub(super) fn output(&mut self) -> Vec<u8> {
         let mut output = Chunks::new();
         self.connection.take_output(usize::MAX, &mut output);
         output.iter().flat_map(|chunk| chunk.to_vec()).collect()
     }
 
     /// Sends what is to be sent and takes in what comes.
-    async fn step(&mut self) {
+    pub(super) async fn step(&mut self) {
         let output = self.output();
         if self.stream.write_all(&output).await.is_err() {
             self.closed = true;
@@ -126,7 +126,7 @@ impl Client {
         }
     }
 
-    async fn answer(&mut self, stream: StreamId) -> String {
+    pub(super) async fn answer(&mut self, stream: StreamId) -> String {
         while !self.answers.get(&stream).is_some_and(|answer| answer.done) {
             assert!(
                 !self.closed,
@@ -138,7 +138,7 @@ impl Client {
         self.answers[&stream].text()
     }
 
-    async fn ask(&mut self, head: &RequestHead, body: Option<&str>) -> String {
+    pub(super) async fn ask(&mut self, head: &RequestHead, body: Option<&str>) -> String {
         let stream = self.connection.send_request(head, body.is_none()).expect("can be sent");
         if let Some(body) = body {
             let data = Bytes::copy_from_slice(body.as_bytes());
@@ -147,7 +147,7 @@ impl Client {
         self.answer(stream).await
     }
 
-    async fn ends(&mut self) {
+    pub(super) async fn ends(&mut self) {
         while !self.closed {
             self.step().await;
         }
@@ -467,20 +467,6 @@ async fn a_slow_stream_stops_its_source_alone() {
         client.answer(large).await;
         assert_eq!(client.answers[&large].body.len(), TOTAL, "{version}");
     }
-}
-
-/// repo.md 1.1: the connection ends by GOAWAY when no stream is open.
-#[tokio::test(flavor = "current_thread")]
-async fn a_reload_says_goodbye() {
-    let script = "pipy().listen('127.0.0.1:PORT').serveHTTP(new Message)";
-    let mut served = serve(script).await;
-    let mut client = Client::connect(served.port).await;
-    assert_eq!(client.ask(&get("/"), None).await, "200 ");
-    let next = codebase("2", &[("/main.js", &script.replace("PORT", &served.port.to_string()))]);
-    served.engine.reload(next).await.expect("reloads");
-    assert_eq!(client.ask(&get("/"), None).await, "200 ");
-    client.ends().await;
-    assert_eq!(client.goaway, Some(ErrorCode::NO_ERROR));
 }
 
 #[tokio::test(flavor = "current_thread")]

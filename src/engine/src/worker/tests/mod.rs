@@ -8,6 +8,7 @@ mod fibers;
 mod flow;
 mod heads;
 mod http2;
+mod http2_leaving;
 mod http_agent;
 mod http_codecs;
 mod http_proxy;
