@@ -114,6 +114,7 @@ impl ResponseWriter {
             Extent::Streamed => (Framing::Chunked, Follows::Chunks),
         };
         let connection = match given {
+            Some(value) if tunnel && self.upgrade && has_token(value, b"upgrade") => Connection::Value(value),
             _ if tunnel && self.upgrade => Connection::Value(b"upgrade"),
             _ if tunnel || interim => Connection::Absent,
             _ if close => Connection::Close,
