@@ -48,7 +48,7 @@ impl Dump {
         };
         let place = out.place();
         let place = place.split_once(" at ").map_or("", |(_, place)| place);
-        let mut line = format!("[dump] [context={}] [{place}]", out.context().id);
+        let mut line = format!("[context={}] [{place}]", out.context().id);
         if let Some(tag) = tag.filter(|tag| !js::is_nullish(tag)) {
             line.push_str(&format!(" [{}]", js::value_to_text(&cx.js, &tag)));
         }

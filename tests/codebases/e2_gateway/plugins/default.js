@@ -1,0 +1,3 @@
+pipy()
+.pipeline()
+.replaceMessage(new Message({ status: 502 }, 'nobody serves this'))

@@ -1,0 +1,5 @@
+pipy()
+.pipeline()
+.replaceMessage(
+  new Message({ status: 404, headers: {} }, 'no route')
+)
