@@ -22,6 +22,8 @@ def get(connection, path):
 
 get(http, "/")
 slow.request("GET", "/until/reloaded")
+while not os.path.exists("reloaded.asked"):
+    time.sleep(0.01)
 os.rename("config.json", "old.json")
 open("config.json", "w").write('{ "port": 8000, "tcp": 8001, "text": "two", "extra": [8003] }')
 os.kill(pid, signal.SIGHUP)

@@ -1,8 +1,8 @@
 """An HTTP/1.1 service: answers with its name, the request line, the headers and the body that it got.
 
 Usage: echo.py PORT [NAME]. What the path asks for: /status/N answers with that status, /slow/S after S seconds,
-/until/FILE when that file is there, /bye closes without a byte, /flaky/N is a 503 for the first N requests of that path,
-/gzip compresses.
+/until/FILE when that file is there (FILE.asked is there before), /bye closes without a byte, /flaky/N is a 503 for the
+first N requests of that path, /gzip compresses.
 """
 import gzip
 import os
@@ -29,7 +29,9 @@ class Echo(BaseHTTPRequestHandler):
         if "slow" in words:
             time.sleep(float(words[words.index("slow") + 1]))
         if "until" in words:
-            while not os.path.exists(words[words.index("until") + 1]):
+            file = words[words.index("until") + 1]
+            open(file + ".asked", "w").close()
+            while not os.path.exists(file):
                 time.sleep(0.01)
         if "flaky" in words and seen[self.path] <= int(words[words.index("flaky") + 1]):
             status = 503
