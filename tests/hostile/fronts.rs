@@ -10,44 +10,75 @@ use ballast_tests::{Process, TempDir, bin, free_port, poll, temp_dir};
 /// A running proxy.
 pub(crate) struct Front {
     pub(crate) port: u16,
-    _process: Process,
+    process: Process,
     _folder: TempDir,
 }
 
 impl Front {
     /// nginx, haproxy and ours, in this order.
     pub(crate) fn all(behind: u16) -> Vec<Front> {
-        [
-            ("nginx", nginx as fn(&Path, u16, u16) -> Command),
-            ("haproxy", haproxy),
-            ("ballast", ballast),
-        ]
-        .into_iter()
-        .map(|(name, command)| {
-            let (folder, port) = (temp_dir(), free_port());
-            let mut process = Process::spawn(name, &mut command(folder.path(), port, behind)).expect("it is installed");
-            let up = poll(Duration::from_secs(20), || {
-                let connected = TcpStream::connect(("127.0.0.1", port)).is_ok();
-                (connected || !process.is_running()).then_some(connected)
-            });
-            assert_eq!(up, Some(true), "{name} does not listen:\n{}", process.output());
-            Front {
-                port,
-                _process: process,
-                _folder: folder,
-            }
-        })
-        .collect()
+        Self::start([behind; 3], "")
+    }
+
+    /// The same for HTTP/2 without TLS, each before a server of its own.
+    pub(crate) fn all_of_http2(behind: [u16; 3]) -> Vec<Front> {
+        Self::start(behind, "http2")
+    }
+
+    /// Ours, with a limit that does not matter.
+    pub(crate) fn patient(behind: u16) -> Front {
+        Self::one(
+            "ballast",
+            |folder, port, behind, _| ballast(folder, port, behind, "patient"),
+            behind,
+            "",
+        )
+    }
+
+    /// Memory of the process, KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+        kib.expect("a process has memory")
+    }
+
+    /// `protocol` is what nginx has to be told; the others find out.
+    fn start(behind: [u16; 3], protocol: &str) -> Vec<Front> {
+        let fronts: [(&str, MakeFn); 3] = [("nginx", nginx), ("haproxy", haproxy), ("ballast", ballast)];
+        let fronts = fronts.into_iter().zip(behind);
+        fronts
+            .map(|((name, make), behind)| Self::one(name, make, behind, protocol))
+            .collect()
+    }
+
+    fn one(name: &str, make: MakeFn, behind: u16, protocol: &str) -> Front {
+        let (folder, port) = (temp_dir(), free_port());
+        let command = &mut make(folder.path(), port, behind, protocol);
+        let mut process = Process::spawn(name, command).expect("it is installed");
+        let up = poll(Duration::from_secs(20), || {
+            let connected = TcpStream::connect(("127.0.0.1", port)).is_ok();
+            (connected || !process.is_running()).then_some(connected)
+        });
+        assert_eq!(up, Some(true), "{name} does not listen:\n{}", process.output());
+        Front {
+            port,
+            process,
+            _folder: folder,
+        }
     }
 }
 
-fn nginx(folder: &Path, port: u16, behind: u16) -> Command {
+/// Makes the command of a front: its folder, its port, that of the server behind, a word.
+type MakeFn = fn(&Path, u16, u16, &str) -> Command;
+
+fn nginx(folder: &Path, port: u16, behind: u16, protocol: &str) -> Command {
     let config = format!(
         "daemon off; master_process off; worker_processes 1; pid {0}/pid; error_log stderr crit;
 events {{ worker_connections 256; }}
 http {{ access_log off; client_header_timeout 2s; client_body_timeout 2s; lingering_close off; proxy_ignore_client_abort on;
 client_body_temp_path {0}/c; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f; uwsgi_temp_path {0}/u; scgi_temp_path {0}/s;
-server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{behind}; proxy_http_version 1.1;
+server {{ listen 127.0.0.1:{port} {protocol}; location / {{ proxy_pass http://127.0.0.1:{behind}; proxy_http_version 1.1;
 proxy_set_header Connection ''; }} }} }}",
         folder.display()
     );
@@ -58,7 +89,7 @@ proxy_set_header Connection ''; }} }} }}",
     command
 }
 
-fn haproxy(folder: &Path, port: u16, behind: u16) -> Command {
+fn haproxy(folder: &Path, port: u16, behind: u16, _protocol: &str) -> Command {
     let config = format!(
         "global\n  nbthread 1\n  maxconn 256\ndefaults\n  mode http\n  timeout connect 2s\n  timeout client 2s\n  \
          timeout http-request 2s\n  timeout server 4s\n\
@@ -71,9 +102,10 @@ fn haproxy(folder: &Path, port: u16, behind: u16) -> Command {
     command
 }
 
-fn ballast(folder: &Path, port: u16, behind: u16) -> Command {
+fn ballast(folder: &Path, port: u16, behind: u16, word: &str) -> Command {
+    let idle = if word == "patient" { 60 } else { 2 };
     let script = format!(
-        "pipy().listen('127.0.0.1:{port}', {{ idleTimeout: 2 }}).demuxHTTP()\
+        "pipy().listen('127.0.0.1:{port}', {{ idleTimeout: {idle} }}).demuxHTTP()\
          .to($ => $.muxHTTP().to($ => $.connect('127.0.0.1:{behind}', {{ idleTimeout: 4 }})))"
     );
     let path = folder.join("front.js");

@@ -4,6 +4,9 @@
 
 mod behind;
 mod fronts;
+mod http2;
+mod http2_frames;
+mod http2_inputs;
 mod inputs;
 
 use std::io::{Read, Write};

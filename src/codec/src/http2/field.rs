@@ -49,7 +49,8 @@ pub(super) fn classify(name: &[u8], value: &[u8]) -> Kind {
             b":method" => of_value(is_token(value), Kind::Method),
             b":scheme" => of_value(is_scheme(value), Kind::Scheme),
             b":authority" => of_value(!value.is_empty() && is_host(value), Kind::Authority),
-            b":path" => of_value(is_target(value), Kind::Path),
+            // A fragment stays with the client (RFC 9110 4.2.5): who sends one wants two readers to differ.
+            b":path" => of_value(is_target(value) && !value.contains(&b'#'), Kind::Path),
             b":status" => of_value(status(value).is_some(), Kind::Status),
             _ => Kind::BadName,
         },
