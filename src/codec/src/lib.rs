@@ -14,10 +14,12 @@ pub mod hessian;
 pub mod http1;
 pub mod http2;
 pub mod mqtt;
+pub mod multipart;
 pub mod proxy_protocol;
 pub mod resp;
 pub mod socks;
 pub mod split;
+pub mod thrift;
 pub mod websocket;
 
 pub use chunks::Chunks;

@@ -4,7 +4,7 @@
 use crate::event::{Head, HeadKind};
 use crate::js;
 use crate::pipeline::Cx;
-use rquickjs::Object;
+use rquickjs::{Object, Value};
 use std::rc::Rc;
 
 const HEADER: &str = "content-encoding";
@@ -16,9 +16,16 @@ const LENGTH: &str = "content-length";
 ///
 /// # Errors  An exception of a script's head is pending.
 pub(super) fn coding_of(cx: &Cx<'_>, head: &Head) -> js::Result<Option<Vec<u8>>> {
+    Ok(header_of(cx, head, HEADER)?.map(|coding| coding.to_ascii_lowercase()))
+}
+
+/// A header of a message's head, native or of a script; `name` in lower case.
+///
+/// # Errors  An exception of a script's head is pending.
+pub(super) fn header_of(cx: &Cx<'_>, head: &Head, name: &str) -> js::Result<Option<Vec<u8>>> {
     let saved = match &*head.0.borrow() {
-        HeadKind::Request(request) => return Ok(request.headers.get(HEADER).map(<[u8]>::to_ascii_lowercase)),
-        HeadKind::Response(response) => return Ok(response.headers.get(HEADER).map(<[u8]>::to_ascii_lowercase)),
+        HeadKind::Request(request) => return Ok(request.headers.get(name).map(<[u8]>::to_vec)),
+        HeadKind::Response(response) => return Ok(response.headers.get(name).map(<[u8]>::to_vec)),
         HeadKind::Js(saved) => saved.clone(),
         HeadKind::WebSocket(_) => return Ok(None),
     };
@@ -26,11 +33,9 @@ pub(super) fn coding_of(cx: &Cx<'_>, head: &Head) -> js::Result<Option<Vec<u8>>>
     let Some(headers) = value.as_object().map(|head| head.get::<_, Option<Object>>("headers")) else {
         return Ok(None);
     };
-    let coding = match headers? {
-        Some(headers) => headers.get::<_, Option<String>>(HEADER)?,
-        None => None,
-    };
-    Ok(coding.map(|coding| coding.to_ascii_lowercase().into_bytes()))
+    let Some(headers) = headers? else { return Ok(None) };
+    let value = headers.get::<_, Value>(name)?;
+    Ok((!js::is_nullish(&value)).then(|| js::value_to_text(&cx.js, &value).into_bytes()))
 }
 
 /// The head with another value of it, or without it. A native head is copied: others may hold it.

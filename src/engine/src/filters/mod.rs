@@ -18,7 +18,9 @@ mod content_coding;
 mod decode_dubbo;
 mod decode_http;
 mod decode_mqtt;
+mod decode_multipart;
 mod decode_resp;
+mod decode_thrift;
 mod decode_web_socket;
 mod decompress;
 mod deframe;
@@ -32,6 +34,7 @@ mod encode_dubbo;
 mod encode_http;
 mod encode_mqtt;
 mod encode_resp;
+mod encode_thrift;
 mod encode_web_socket;
 mod exec;
 mod fork;
@@ -98,8 +101,10 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &decode_http::REQUEST,
     &decode_http::RESPONSE,
     &decode_mqtt::SPEC,
+    &decode_multipart::SPEC,
     &refused::DECODE_NETLINK,
     &decode_resp::SPEC,
+    &decode_thrift::SPEC,
     &decode_web_socket::SPEC,
     &decompress::DECOMPRESS,
     &decompress::DECOMPRESS_HTTP,
@@ -118,6 +123,7 @@ pub(crate) static FILTERS: &[&Spec] = &[
     &encode_mqtt::SPEC,
     &refused::ENCODE_NETLINK,
     &encode_resp::SPEC,
+    &encode_thrift::SPEC,
     &encode_web_socket::SPEC,
     &exec::EXEC,
     &fork::FORK,
