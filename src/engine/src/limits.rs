@@ -221,6 +221,10 @@ pub(crate) const TLS_CLIENT_SESSIONS: usize = 32;
 pub(crate) const YAML_DEPTH: usize = 200;
 /// Elements of an XML text nested in one another.
 pub(crate) const XML_DEPTH: usize = 256;
+/// Bytes of a `CStruct`, `CUnion` or `CString`.
+pub(crate) const C_STRUCT_BYTES: usize = 1 << 20;
+/// Messages of protobuf in one another: what the native stack of scripts has room for.
+pub(crate) const PROTOBUF_DEPTH: usize = 40;
 /// Bytes that one call of `zlib` may give.
 pub(crate) const ZLIB_BYTES: usize = 16 << 20;
 /// Maps that scripts share by name (`algo.SharedMap`), in the process.

@@ -6,11 +6,11 @@
 //! than crossing into Rust, converting the key and borrowing a class. Methods are closures, so they stay bound when taken
 //! off the object (pipyjs/model.md section 4 item 17). A class is compiled when a script first names it.
 
-use crate::js;
+use crate::js::{self, JsData};
 use rquickjs::class::JsClass;
 use rquickjs::object::{Accessor, Property};
 use rquickjs::prelude::This;
-use rquickjs::{Class, Ctx, Function, IntoJs, Object, Value};
+use rquickjs::{Class, Ctx, Function, IntoJs, Object, TypedArray, Value};
 
 /// Makes what an embedded class needs of the engine.
 pub(super) type Needs = for<'js> fn(&Ctx<'js>) -> js::Result<Object<'js>>;
@@ -51,6 +51,17 @@ pub(super) fn seconds<'js>(ctx: &Ctx<'js>) -> js::Result<Function<'js>> {
             None => Ok(Value::new_undefined(ctx)),
         }
     })
+}
+
+/// `bytesOf(data | string)`: a copy as Uint8Array.
+pub(super) fn bytes_needs<'js>(ctx: &Ctx<'js>) -> js::Result<Object<'js>> {
+    let needs = nothing(ctx)?;
+    let bytes_of = |ctx: Ctx<'js>, value: Value<'js>| -> js::Result<TypedArray<'js, u8>> {
+        let bytes = JsData::bytes_of(&ctx, &value)?.to_vec();
+        TypedArray::new(ctx, bytes)
+    };
+    needs.set("bytesOf", Function::new(ctx.clone(), bytes_of)?)?;
+    Ok(needs)
 }
 
 /// Sets a Rust class on `object`. Its methods stay bound when they are taken off an instance: the first read binds one.

@@ -5,6 +5,7 @@ mod algo;
 mod algo_shared_map;
 #[cfg(test)]
 mod algo_tests;
+mod c_struct;
 mod console;
 mod crypto;
 mod crypto_cipher;
@@ -23,6 +24,7 @@ mod http;
 mod http_agent;
 mod http_directory;
 mod http_file;
+mod int;
 mod ip;
 mod json;
 mod listen;
@@ -37,6 +39,7 @@ mod pipy;
 mod pipy_exec;
 mod pipy_process;
 mod prelude;
+mod protobuf;
 mod read;
 mod refused;
 mod resp;
@@ -71,6 +74,21 @@ pub(crate) static GLOBALS: &[Global] = &[
         init: refused::bgp,
     },
     Global {
+        name: "CString",
+        about: "text in memory of C: size, encode, decode",
+        init: c_struct::c_string,
+    },
+    Global {
+        name: "CStruct",
+        about: "a structure in memory of C: size, encode, decode, reflect",
+        init: c_struct::c_struct,
+    },
+    Global {
+        name: "CUnion",
+        about: "a union in memory of C: size, encode, decode, reflect",
+        init: c_struct::c_union,
+    },
+    Global {
         name: "DNS",
         about: "names to addresses; messages of the protocol",
         init: dns::init,
@@ -99,6 +117,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "IPMask",
         about: "a network: base, mask, hosts, contains",
         init: ip::mask,
+    },
+    Global {
+        name: "Int",
+        about: "whole numbers of 8 to 64 bits",
+        init: int::init,
     },
     Global {
         name: "JSON",
@@ -239,6 +262,11 @@ pub(crate) static GLOBALS: &[Global] = &[
         name: "println",
         about: "writes values and a newline to standard output",
         init: functions::println,
+    },
+    Global {
+        name: "protobuf",
+        about: "messages of protobuf by field number: Message, encode, decode",
+        init: protobuf::init,
     },
     Global {
         name: "repeat",
