@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod admin_pipelines;
 mod admin_tls;
 mod container;
 mod life;

@@ -4,12 +4,14 @@
 use crate::facts::{Facts, SYSTEM_LOG};
 use crate::limits;
 use crate::log::Log;
+use ballast_engine::AdminRequest;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -173,8 +175,41 @@ impl Admin {
                     None => text(StatusCode::NOT_FOUND, "no such log\n"),
                 }
             }
+            path if path.starts_with("/admin/") => self.ask_scripts(&head, body).await,
             _ => text(StatusCode::NOT_FOUND, "not found\n"),
         }
+    }
+
+    /// What pipelines of `.admin(path)` answer.
+    async fn ask_scripts(&self, head: &Parts, body: Incoming) -> Response<Full<Bytes>> {
+        let Ok(body) = Limited::new(body, limits::ADMIN_SCRIPT_BYTES).collect().await else {
+            return text(StatusCode::BAD_REQUEST, "the body is too long or broken\n");
+        };
+        let path = head
+            .uri
+            .path_and_query()
+            .map_or_else(|| head.uri.path(), |path| path.as_str());
+        let headers = head.headers.iter();
+        let request = AdminRequest {
+            method: head.method.as_str().to_owned(),
+            path: path.to_owned(),
+            headers: headers
+                .map(|(name, value)| (name.as_str().to_owned(), Bytes::copy_from_slice(value.as_bytes())))
+                .collect(),
+            body: body.to_bytes(),
+        };
+        let Some(answer) = self.facts.collector().admin(request).await else {
+            return text(StatusCode::NOT_FOUND, "not found\n");
+        };
+        let mut response = Response::new(Full::new(answer.body));
+        *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if let Some(kind) = answer
+            .content_type
+            .and_then(|kind| HeaderValue::from_maybe_shared(kind).ok())
+        {
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+        }
+        response
     }
 
     /// Only the log can be changed while it runs.

@@ -44,6 +44,8 @@ pub(crate) const ADMIN_CONNECTIONS: usize = 16;
 pub(crate) const ADMIN_TIME: Duration = Duration::from_secs(30);
 /// Longest wait for the metrics of all workers.
 pub(crate) const METRICS_TIME: Duration = Duration::from_secs(5);
+/// Bytes of the body of a request to the admin port that scripts answer.
+pub(crate) const ADMIN_SCRIPT_BYTES: usize = 1 << 20;
 /// Bytes of the body of a request to the admin port.
 pub(crate) const ADMIN_BODY_BYTES: usize = 4096;
 /// Pause after a connection could not be accepted (no file descriptors left).

@@ -40,4 +40,6 @@ pub use globals::{GlobalInfo, globals};
 pub use limits::ScriptLimits;
 pub use metrics::{Blame, Counters};
 pub use series::{Metric, MetricKind, Series};
-pub use worker::{Collector, Engine, Graph, GraphFilter, KeepLine, LogSink, Notice, Options, Status};
+pub use worker::{
+    AdminAnswer, AdminRequest, Collector, Engine, Graph, GraphFilter, KeepLine, LogSink, Notice, Options, Status,
+};

@@ -178,6 +178,8 @@ pub(crate) const LOG_RETRY_SECONDS: f64 = 5.0;
 pub(crate) const LOG_BUFFER_BYTES: usize = 8 << 20;
 /// Bytes of a batch of log items that is sent though it is not complete.
 pub(crate) const LOG_BATCH_BYTES: usize = 512 << 10;
+/// How long a pipeline of `.admin(path)` may take for an answer.
+pub(crate) const ADMIN_TIME: Duration = Duration::from_secs(20);
 /// Messages waiting between the control thread and a worker.
 pub(crate) const CONTROL_QUEUE: usize = 64;
 /// Bytes of an HTTP/1 body that are collected to learn its length before it is sent in chunks (`bufferSize` 0).

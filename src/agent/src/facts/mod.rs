@@ -74,6 +74,11 @@ impl Facts {
         });
     }
 
+    /// What asks all threads of the engine.
+    pub(crate) fn collector(&self) -> Collector {
+        self.with(|inner| inner.collector.clone())
+    }
+
     /// The version that runs; empty: none.
     pub(crate) fn version(&self) -> String {
         self.with(|inner| inner.version.clone())

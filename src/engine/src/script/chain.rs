@@ -433,6 +433,21 @@ fn install_configuration<'js>(ctx: &Ctx<'js>, prototype: &Object<'js>) -> js::Re
             .root_pipeline(ctx, format!("watch {path}"), RootKind::Watch(path))
             .map(drop)
     })?;
+    method(ctx, prototype, "admin", |ctx, chain, args| {
+        let Some(path) = args.first().and_then(|path| path.as_string()) else {
+            return Err(throw_type(ctx, "argument 1 expects a path"));
+        };
+        let path = path.to_string()?;
+        if !path.starts_with("/admin/") {
+            return Err(throw_error(
+                ctx,
+                &format!("the path '{path}' of admin() does not start with /admin/"),
+            ));
+        }
+        chain
+            .root_pipeline(ctx, format!("admin {path}"), RootKind::Admin(path))
+            .map(drop)
+    })?;
     method(ctx, prototype, "exit", |ctx, chain, args| {
         let layout = chain.root_pipeline(ctx, "exit".to_owned(), RootKind::Exit)?;
         *layout.on_start.borrow_mut() = first_events(ctx, args.into_iter().next())?;

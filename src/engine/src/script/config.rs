@@ -40,6 +40,8 @@ pub(crate) enum RootKind {
     Watch(String),
     /// `exit()`.
     Exit,
+    /// `admin(path)`: requests to the admin port whose path begins so.
+    Admin(String),
 }
 
 /// When a task runs.

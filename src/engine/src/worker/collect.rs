@@ -1,4 +1,4 @@
-//! The metrics of all threads, for the owner of an engine and for `stats.sum` of its scripts.
+//! Questions to all threads: their metrics, for the owner of an engine and for `stats.sum` of its scripts.
 
 use super::thread::{Control, Handle};
 use crate::series::{Metric, sum};
@@ -17,11 +17,15 @@ impl Collector {
         debug_assert!(first.is_ok(), "an engine starts its threads once");
     }
 
+    pub(super) fn workers(&self) -> impl Iterator<Item = &mpsc::WeakSender<Control>> {
+        self.0.get().into_iter().flatten()
+    }
+
     /// The metrics of all threads, summed, in the order in which they were made; built-in ones first. `onCollect`
     /// functions run before. Threads that have ended have none.
     pub async fn collect(&self) -> Vec<Metric> {
         let mut answers = Vec::new();
-        for worker in self.0.get().into_iter().flatten().filter_map(mpsc::WeakSender::upgrade) {
+        for worker in self.workers().filter_map(mpsc::WeakSender::upgrade) {
             let (reply, answer) = oneshot::channel();
             if worker.send(Control::Collect(reply)).await.is_ok() {
                 answers.push(answer);

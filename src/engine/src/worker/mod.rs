@@ -1,6 +1,7 @@
 //! The engine as its owner sees it: threads that all run the same codebase, started, reloaded and drained together.
 //! Source: pipyjs/repo.md 1.1 (reload rules), cli.md section 4.
 
+mod admin;
 mod collect;
 mod graph;
 mod host;
@@ -20,6 +21,7 @@ use crate::codebase::Codebase;
 use crate::error::Error;
 use crate::limits::{self, ScriptLimits};
 use crate::metrics::Counters;
+pub use admin::{AdminAnswer, AdminRequest};
 use bytes::Bytes;
 pub use collect::Collector;
 use std::sync::Arc;

@@ -1,9 +1,10 @@
 //! One loaded version of the scripts on a worker, and switching from one to the next. Source: pipyjs/repo.md 1.1.
 
+use super::admin;
 use super::graph::{Graph, graph};
 use super::host::{WorkerHost, is_watched};
 use super::task::Runner;
-use super::{Collector, Notice, Options, Status};
+use super::{AdminAnswer, AdminRequest, Collector, Notice, Options, Status};
 use crate::codebase::Codebase;
 use crate::error::{Error, ScriptError};
 use crate::globals;
@@ -187,6 +188,7 @@ impl Slot {
                     running.watches.push((path.clone(), runner));
                 }
                 RootKind::Exit => running.exits.push(runner),
+                RootKind::Admin(_) => is_lasting = true,
             }
         }
         if !is_lasting {
@@ -304,6 +306,19 @@ impl Slot {
         }));
     }
 
+    /// Asks the pipeline whose path is the longest that the request's begins with.
+    pub(super) fn admin(&self, request: &AdminRequest, reply: oneshot::Sender<Option<AdminAnswer>>) {
+        let Some(running) = &self.running else { return };
+        let layouts = running.program.roots.iter().filter_map(|root| match &root.kind {
+            RootKind::Admin(path) if request.path.starts_with(path.as_str()) => Some((path.len(), &root.layout)),
+            _ => None,
+        });
+        // Dropped, the reply says that there is none.
+        if let Some((_, layout)) = layouts.max_by_key(|(length, _)| *length) {
+            admin::ask(&running.program.realm, layout, request, reply);
+        }
+    }
+
     /// See [`super::Collector`]. Names that the running version does not have stay with what they had last.
     pub(super) fn collect(&mut self) -> Vec<Metric> {
         let old: Vec<Rc<Realm>> = self.superseded.iter().filter_map(Weak::upgrade).collect();
@@ -378,6 +393,7 @@ impl Slot {
                 RootKind::Task(When::Signal(signal)) => format!("task {signal}"),
                 RootKind::Watch(path) => format!("watch {path}"),
                 RootKind::Exit => "exit".to_owned(),
+                RootKind::Admin(path) => format!("admin {path}"),
             };
             Some(graph(name, &root.layout))
         });

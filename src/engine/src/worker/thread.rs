@@ -2,7 +2,7 @@
 //! hot path; control comes in bounded messages.
 
 use super::program::{Program, Slot};
-use super::{Collector, Notice, Options, Status};
+use super::{AdminAnswer, AdminRequest, Collector, Notice, Options, Status};
 use crate::budget;
 use crate::codebase::Codebase;
 use crate::error::Error;
@@ -30,6 +30,8 @@ pub(super) enum Control {
     Drain(oneshot::Sender<()>),
     /// What runs?
     Status(oneshot::Sender<Status>),
+    /// What do scripts answer to this, if they do?
+    Admin(Arc<AdminRequest>, oneshot::Sender<Option<AdminAnswer>>),
     /// What is counted?
     Collect(oneshot::Sender<Vec<Metric>>),
 }
@@ -149,6 +151,7 @@ fn run(
                 Control::Signal(name) => slot.signal(name),
                 Control::Drain(reply) => slot.drain(reply),
                 Control::Status(reply) => answer(reply, slot.status()),
+                Control::Admin(request, reply) => slot.admin(&request, reply),
                 Control::Collect(reply) => answer(reply, slot.collect()),
             }
         }
