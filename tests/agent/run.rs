@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Duration;
 
-use ballast_tests::{bin, free_port, temp_dir, wait_for};
+use ballast_tests::{bin, free_port, poll, temp_dir, wait_for};
 
 use crate::support::{DEADLINE, answering, asked, ends, start, wait_answer};
 
@@ -334,4 +334,26 @@ fn watched_files_of_a_folder_fire() {
     }
     assert!(!process.output().contains("silent"), "{}", process.output());
     assert!(!process.output().contains("reloaded"), "{}", process.output());
+}
+
+/// A filter whose promise is rejected says so, with its place: filters.md 0.1.
+#[test]
+fn rejected_promises_of_filters_are_logged() {
+    let port = free_port();
+    for (name, filter) in [
+        ("wait", "wait(() => Promise.reject(new Error('sour')))"),
+        ("serveHTTP", "serveHTTP(() => Promise.reject(new Error('sour')))"),
+        ("insert", "insert(() => Promise.reject(new Error('sour')))"),
+    ] {
+        let script = format!("pipy().listen({port}).{filter}");
+        let process = start(&["run", "-e", &script]);
+        let place = format!("filter=\"{name} at ");
+        let said = || {
+            // Whether it is answered does not matter here.
+            drop(ballast_tests::http::get(&format!("http://127.0.0.1:{port}/")));
+            let output = process.output();
+            (output.contains("a promise is rejected: ") && output.contains(&place)).then_some(())
+        };
+        assert!(poll(DEADLINE, said).is_some(), "{name}: {}", process.output());
+    }
 }

@@ -168,6 +168,8 @@ pub(crate) const CONNECT_RETRY_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) const DIRECTORY_BYTES: usize = 8 << 20;
 /// Longest file of the system that `http.Directory` serves, bytes.
 pub(crate) const DIRECTORY_FILE_BYTES: u64 = 16 << 20;
+/// Files of a tar archive that `http.Directory` serves.
+pub(crate) const TAR_FILES: usize = 16_384;
 /// Targets of one logger.
 pub(crate) const LOG_TARGETS: usize = 16;
 /// Pause before a file that could not be opened, or written to, is tried again.

@@ -4,7 +4,7 @@
 
 use super::link::Route;
 use crate::event::{Event, Reason};
-use crate::js::{self, Callback};
+use crate::js::{self, Callback, throw_error};
 use crate::message::MessageBuilder;
 use crate::pipeline::{Build, Cx, Filter, Layout, Make, Out, Spec, Sub, Subs};
 use rquickjs::Value;
@@ -41,6 +41,9 @@ enum Condition {
 }
 
 fn make(build: &mut Build<'_, '_>, which: Which) -> js::Result<Make> {
+    if build.args.len() < 2 {
+        return Err(throw_error(build.ctx, "a branch needs a condition and a pipeline"));
+    }
     let mut branches = Vec::new();
     for index in (0..build.args.len()).step_by(2) {
         if index + 1 == build.args.len() {
@@ -52,9 +55,6 @@ fn make(build: &mut Build<'_, '_>, which: Which) -> js::Result<Make> {
             None => Condition::Value(js::truthy(&build.arg(index))),
         };
         branches.push((condition, build.target(index + 1)?));
-    }
-    if branches.is_empty() {
-        return Err(build.expects(0, "a function"));
     }
     let branches: Rc<[(Condition, Sub)]> = branches.into();
     Ok(Rc::new(move || {

@@ -45,9 +45,13 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
         false if on_exit.is_some() => Stderr::Collect,
         false => Stderr::Drop,
     };
+    let env = options.value("env")?;
+    if env.as_ref().is_some_and(|env| env.as_object().is_none()) {
+        return Err(js::throw_type(build.ctx, "options.env expects an object or a function"));
+    }
     let settings = Rc::new(Settings {
         command: Given::argument(build, 0),
-        env: options.value("env")?.map(|env| Given::value(build.ctx, env)),
+        env: env.map(|env| Given::value(build.ctx, env)),
         stderr,
         pty: options.boolean("pty")?.unwrap_or(false),
         on_start: options.callback("onStart")?,

@@ -160,8 +160,13 @@ impl ServeHttp {
             }
             return;
         }
-        tracing::error!(target: "pjs", filter = out.place(), "handler is not or did not return a Message");
-        self.server.fail(cx, key, Reason::Clean, out);
+        let message = "handler is not or did not return a Message";
+        tracing::error!(target: "pjs", filter = out.place(), "{message}");
+        let reason = match js::error_value(&cx.js, message) {
+            Ok(error) => Reason::Value(Saved::new(&cx.js, error)),
+            Err(error) => cx.failed(&out.place(), error),
+        };
+        self.server.fail(cx, key, reason, out);
     }
 }
 

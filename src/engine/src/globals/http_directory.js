@@ -1,6 +1,6 @@
 // `new http.Directory(path, options?)`: files of the codebase, or with `fs` of the system, as responses. Source:
 // pipyjs/globals.md section 8. Files are read once and kept, up to `limit` bytes; beyond that they are read each time.
-({ load, read, takes, types, limit }) => {
+({ load, read, untar, takes, types, limit }) => {
   const boolean = (options, name) => {
     const value = options[name]
     if (value === undefined || value === null) return false
@@ -38,9 +38,14 @@
     constructor(path, options) {
       if (typeof path !== 'string') throw new TypeError('argument 1 expects a path')
       options = options || {}
-      if (boolean(options, 'tarball')) throw new Error('http.Directory: tarball is not supported; unpack it')
-      const source = boolean(options, 'fs') ? read : load
-      const root = path.replace(/\/+$/, '')
+      let source = boolean(options, 'fs') ? read : load
+      let root = path.replace(/\/+$/, '')
+      if (boolean(options, 'tarball')) {
+        const archive = source(root)
+        if (archive === null) throw new Error(`http.Directory: there is no archive ${root}`)
+        source = untar(root, archive)
+        root = ''
+      }
       const index = options.index ?? ['index.html']
       if (!Array.isArray(index)) throw new TypeError('options.index expects an array')
       const contentTypes = options.contentTypes ?? types
@@ -83,10 +88,12 @@
         const file = path === null ? null : find(path)
         if (file === null) return null
         const accepts = String(request.head.headers?.['accept-encoding'] ?? '')
-        const accepted = { gzip: takes(accepts, 'gzip'), br: takes(accepts, 'br') }
+        const accepted = { gzip: takes(accepts, 'gzip') > 0, br: takes(accepts, 'br') > 0 }
         const headers = { 'content-type': typeOf(request, file.path) }
         let body = file.raw
-        let coding = accepted.gzip && file.gzip !== null ? 'gzip' : accepted.br && file.br !== null ? 'br' : null
+        // What the client likes best; br where it likes both.
+        const weight = coding => file[coding] === null ? 0 : takes(accepts, coding)
+        let coding = weight('br') > 0 && weight('br') >= weight('gzip') ? 'br' : weight('gzip') > 0 ? 'gzip' : null
         if (coding !== null) {
           body = file[coding]
         } else if (body === null) {

@@ -2,8 +2,9 @@
 
 use super::embedded::nothing;
 use super::http_file::{TYPES, takes};
+use super::tar;
 use crate::data::Data;
-use crate::js::{self, JsData, host};
+use crate::js::{self, JsData, host, throw_error};
 use crate::limits;
 use rquickjs::{Class, Ctx, Function, Object, Value};
 use std::fs::File;
@@ -27,6 +28,7 @@ pub(super) fn needs<'js>(ctx: &Ctx<'js>) -> js::Result<Object<'js>> {
     needs.set("read", Function::new(ctx.clone(), read)?)?;
     let accepted = |accepts: String, coding: String| takes(&accepts, &coding);
     needs.set("takes", Function::new(ctx.clone(), accepted)?)?;
+    needs.set("untar", Function::new(ctx.clone(), untar)?)?;
     let types = nothing(ctx)?;
     for (extension, kind) in TYPES {
         types.set(*extension, *kind)?;
@@ -34,6 +36,16 @@ pub(super) fn needs<'js>(ctx: &Ctx<'js>) -> js::Result<Object<'js>> {
     needs.set("types", types)?;
     needs.set("limit", limits::DIRECTORY_BYTES as f64)?;
     Ok(needs)
+}
+
+/// A function from path to contents, or null.
+fn untar<'js>(ctx: Ctx<'js>, path: String, archive: Value<'js>) -> js::Result<Function<'js>> {
+    let archive = JsData::bytes_of(&ctx, &archive)?.to_bytes();
+    let files = tar::files(archive)
+        .map_err(|what| throw_error(&ctx, &format!("http.Directory: cannot read the archive {path}: {what}")))?;
+    Function::new(ctx, move |ctx: Ctx<'js>, path: String| {
+        data(&ctx, files.get(&path).cloned().map(Data::from))
+    })
 }
 
 fn data<'js>(ctx: &Ctx<'js>, data: Option<Data>) -> js::Result<Value<'js>> {
@@ -117,7 +129,8 @@ mod tests {
             www.serve(new Message({ path: '/t.txt' })).body !== null,
             (({ serve }) => text(serve(new Message({ path: '/t.txt' }))))(www),
             http.Directory.defaultContentTypes.css,
-            invoke(() => new http.Directory('/', { tarball: true }), e => e),
+            invoke(() => new http.Directory('/none.tar', { tarball: true }), e => e),
+            invoke(() => new http.Directory('/www/t.txt', { tarball: true }), e => e),
             invoke(() => new http.Directory('/', { index: 1 }), e => e),
           ].join('\\n'))))()";
         let files = [
@@ -147,7 +160,7 @@ mod tests {
             "null",
             "null",
             "200,text/plain,,text",
-            "200,text/plain,gzip,gz",
+            "200,text/plain,br,br",
             "200,text/plain,br,br",
             "200,text/plain,,plain",
             "text",
@@ -158,7 +171,8 @@ mod tests {
             "true",
             "200,text/plain,,text",
             "text/css",
-            "http.Directory: tarball is not supported; unpack it",
+            "http.Directory: there is no archive /none.tar",
+            "http.Directory: cannot read the archive /www/t.txt: it is cut off",
             "options.index expects an array",
         ];
         let got = String::from_utf8_lossy(&got);

@@ -100,9 +100,12 @@ impl File {
     pub fn to_message<'js>(&self, ctx: Ctx<'js>, accepts: Opt<Value<'js>>) -> js::Result<Class<'js, JsMessage>> {
         let accepts = accepts.0.filter(|value| !js::is_nullish(value));
         let accepts = accepts.map_or_else(String::new, |value| js::value_to_text(&ctx, &value));
+        let weight = |coding: &str, variant: &Option<Bytes>| variant.as_ref().map_or(0.0, |_| takes(&accepts, coding));
+        let (br, gz) = (weight("br", &self.brotli), weight("gzip", &self.gzip));
         let (encoding, body) = match (&self.plain, &self.gzip, &self.brotli) {
-            (_, Some(gzip), _) if takes(&accepts, "gzip") => (Some("gzip"), gzip.clone()),
-            (_, _, Some(brotli)) if takes(&accepts, "br") => (Some("br"), brotli.clone()),
+            // What the client likes best; br where it likes both.
+            (_, _, Some(brotli)) if br > 0.0 && br >= gz => (Some("br"), brotli.clone()),
+            (_, Some(gzip), _) if gz > 0.0 => (Some("gzip"), gzip.clone()),
             (Some(plain), ..) => (None, plain.clone()),
             (None, Some(gzip), _) => (None, unpack(&ctx, GzDecoder::new(&**gzip))?),
             (None, None, Some(brotli)) => (None, unpack(&ctx, Decompressor::new(&**brotli, limits::READ_BYTES))?),
@@ -127,19 +130,20 @@ impl File {
     }
 }
 
-/// Whether an `accept-encoding` names this coding without refusing it (RFC 9110 section 12.5.3).
-pub(super) fn takes(accepts: &str, coding: &str) -> bool {
-    accepts.split(',').any(|item| {
-        let mut parts = item.split(';').map(str::trim);
-        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(coding));
-        let refused = parts.any(|part| {
-            let weight = part
-                .strip_prefix("q=")
-                .and_then(|weight| weight.trim().parse::<f64>().ok());
-            weight == Some(0.0)
-        });
-        named && !refused
-    })
+/// How much a client that sends this `accept-encoding` likes a coding, 0 (not at all) to 1. Source: RFC 9110 section 12.5.3.
+pub(super) fn takes(accepts: &str, coding: &str) -> f64 {
+    let weight = |name: &str| {
+        accepts.split(',').find_map(|item| {
+            let mut parts = item.split(';').map(str::trim);
+            let is_named = parts.next().is_some_and(|given| given.eq_ignore_ascii_case(name));
+            let weight = parts.find_map(|part| {
+                let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="))?;
+                weight.trim().parse::<f64>().ok()
+            });
+            is_named.then(|| weight.unwrap_or(1.0).clamp(0.0, 1.0))
+        })
+    };
+    weight(coding).or_else(|| weight("*")).unwrap_or(0.0)
 }
 
 fn unpack(ctx: &Ctx<'_>, packed: impl Read) -> js::Result<Bytes> {
@@ -161,12 +165,14 @@ mod tests {
     #[test]
     fn codings_and_types() {
         for (accepts, taken) in [
-            ("gzip", true),
-            ("br, GZIP", true),
-            ("gzip;q=0", false),
-            ("gzip; q=0.5", true),
-            ("xgzip", false),
-            ("", false),
+            ("gzip", 1.0),
+            ("br, GZIP", 1.0),
+            ("gzip;q=0", 0.0),
+            ("gzip; q=0.5", 0.5),
+            ("br;q=1, *;q=0.1", 0.1),
+            ("*, gzip;q=0", 0.0),
+            ("xgzip", 0.0),
+            ("", 0.0),
         ] {
             assert_eq!(takes(accepts, "gzip"), taken, "{accepts}");
         }

@@ -2,6 +2,7 @@
 //! Example: `pipy.listen(8080, $ => $.serveHTTP(() => new Message('hi')))`. Source: pipyjs/model.md section 3.
 
 use super::pipeline::layout_of;
+use crate::error::Error;
 use crate::js::{self, Options, throw_error, throw_type};
 use crate::net::{ListenOptions, ListenTarget, claims, parse_address};
 use crate::pipeline::{realm, template_of};
@@ -42,9 +43,13 @@ pub(super) fn listen<'js>(ctx: Ctx<'js>, args: Rest<Value<'js>>) -> js::Result<(
         layout,
         options,
     };
-    claims
-        .listen(address, target)
-        .map_err(|error| throw_error(&ctx, &format!("unable to listen on {address}: {error}")))
+    claims.listen(address, target).map_err(|error| match error {
+        Error::Listen { source, .. } => throw_error(
+            &ctx,
+            &format!("unable to listen on {address}: {source}; is another process using the port?"),
+        ),
+        error => throw_error(&ctx, &format!("unable to listen on {address}: {error}")),
+    })
 }
 
 /// One object of what stands between the address and the pipeline: a protocol, options, null.

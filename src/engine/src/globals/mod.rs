@@ -44,6 +44,7 @@ mod read;
 mod refused;
 mod resp;
 mod stats;
+mod tar;
 mod timeout;
 mod url;
 mod xml;

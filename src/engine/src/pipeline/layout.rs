@@ -102,6 +102,15 @@ impl Layout {
         })
     }
 
+    /// For logs: its name, or where it begins in the script.
+    pub(crate) fn label(&self) -> String {
+        match (self.name.is_empty(), self.filters.borrow().is_empty()) {
+            (false, _) => self.name.clone(),
+            (true, false) => self.place(0),
+            (true, true) => self.module.path.clone(),
+        }
+    }
+
     /// Where filter `index` stands in the script.
     pub(crate) fn place(&self, index: usize) -> String {
         self.filters
@@ -126,6 +135,11 @@ impl Sub {
     /// Names it; resolved by [`Module::bind`].
     pub(crate) fn set_name(&self, name: String) {
         *self.0.name.borrow_mut() = Some(name);
+    }
+
+    /// Takes its name back: it was none.
+    pub(crate) fn clear_name(&self) {
+        *self.0.name.borrow_mut() = None;
     }
 
     /// Sets it; the first one stays.

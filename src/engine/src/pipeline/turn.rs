@@ -2,10 +2,11 @@
 
 use super::instance::State;
 use super::realm::Work;
-use super::{Args, Cx, Instance, OnStart, Out, Output};
+use super::{Args, Cx, Instance, OnStart, Out, Output, Wake};
 use crate::event::{Event, Reason};
 use crate::js;
 use crate::limits;
+use crate::metrics::Blame;
 use crate::value::Saved;
 use rquickjs::Value;
 use std::rc::Rc;
@@ -31,6 +32,9 @@ pub(super) fn step(cx: &mut Cx<'_>, item: Work, work: &mut Vec<Work>) {
             }),
         },
         Work::Wake(instance, index, wake) if !instance.is_ended() && !instance.is_over(index) => {
+            if let Wake::Settled(_, Err(error)) = &wake {
+                rejected(cx, &instance.layout.place(index), error);
+            }
             run(cx, &instance, index, work, |filter, cx, out| filter.wake(cx, wake, out));
         }
         Work::Wake(..) => {}
@@ -51,6 +55,13 @@ pub(super) fn step(cx: &mut Cx<'_>, item: Work, work: &mut Vec<Work>) {
 }
 
 /// Runs one filter; its outputs go on the run list, first on top.
+/// The promise that a filter waited for is rejected: the same as an exception of its callback.
+fn rejected(cx: &Cx<'_>, place: &str, error: &Saved) {
+    let described = js::describe(&cx.js, &error.get(&cx.js));
+    cx.realm.counters.blame(Blame::Script).add(1);
+    tracing::error!(target: "pjs", filter = place, "a promise is rejected: {described}");
+}
+
 fn run(
     cx: &mut Cx<'_>,
     instance: &Rc<Instance>,
@@ -87,7 +98,7 @@ fn leave(cx: &mut Cx<'_>, instance: &Rc<Instance>, event: Event, work: &mut Vec<
 
 fn start(cx: &mut Cx<'_>, instance: &Rc<Instance>, args: Args, work: &mut Vec<Work>) {
     if instance.depth > limits::PIPELINE_DEPTH {
-        tracing::error!(target: "pjs", depth = instance.depth, layout = instance.layout.name, "pipelines are nested too deeply");
+        tracing::error!(target: "pjs", depth = instance.depth, layout = instance.layout.label(), "pipelines are nested too deeply");
         work.push(Work::Input(
             instance.clone(),
             instance.len,
@@ -145,7 +156,7 @@ fn first_input(cx: &mut Cx<'_>, instance: &Rc<Instance>, value: Value<'_>, work:
         events.push(Event::StreamEnd(cx.failed("onStart", error)));
     } else if !js::events_of(value.ctx(), &value, &mut events) {
         let message = "onStart did not return an event or Message or an array of those";
-        tracing::error!(target: "pjs", layout = instance.layout.name, "{message}");
+        tracing::error!(target: "pjs", layout = instance.layout.label(), "{message}");
         events.clear();
         let error = js::error_value(value.ctx(), message);
         events.push(Event::StreamEnd(match error {
@@ -179,7 +190,7 @@ fn started(cx: &mut Cx<'_>, instance: &Rc<Instance>, settled: Result<Saved, Save
         }
         Err(error) => {
             let described = js::describe(&cx.js, &error.get(&cx.js));
-            tracing::error!(target: "pjs", layout = instance.layout.name, "the promise of onStart is rejected: {described}");
+            tracing::error!(target: "pjs", layout = instance.layout.label(), "the promise of onStart is rejected: {described}");
             work.push(Work::Input(instance.clone(), 0, Event::StreamEnd(Reason::Value(error))));
         }
     }

@@ -296,6 +296,8 @@ fn install_configuration<'js>(ctx: &Ctx<'js>, prototype: &Object<'js>) -> js::Re
         let Some(joint) = joint else {
             return Err(throw_error(ctx, "calling to() without a joint-filter"));
         };
+        // Building the sub-pipeline of a module that is bound resolves all names: what is none must not be there then.
+        joint.sub.clear_name();
         if let Some(given) = joint.tentative {
             // The lone string was a key after all: build again with it.
             let array = given.get(ctx);

@@ -482,7 +482,8 @@ fn ports(ctx: &Ctx<'_>, realm: &Rc<Realm>, roots: &[Root]) -> Result<Vec<(Addres
         };
         let (options, layout) = parsed.map_err(|error| {
             let (described, _) = js::caught(ctx, error);
-            wrong(format!("listen: {}", described.message))
+            let message = described.message.trim_start_matches("Error: ");
+            wrong(format!("listen: {}", message.trim_start_matches("listen: ")))
         })?;
         let address = parse_address(&port, options.protocol).map_err(|what| wrong(format!("listen: {what}")))?;
         if let Some(address) = address {

@@ -241,6 +241,16 @@ async fn modules_share_exported_variables() {
             "no pipeline found",
         ),
         (
+            "a branch without a pipeline",
+            &[("/main.js", "pipy().pipeline().branch(() => 1)")],
+            "a branch needs a condition and a pipeline",
+        ),
+        (
+            "a path of admin elsewhere",
+            &[("/main.js", "pipy().admin('/x/').dummy()")],
+            "does not start with /admin/",
+        ),
+        (
             "to() after a filter without one",
             &[("/main.js", "pipy().pipeline().dummy().to('x')")],
             "calling to() without a joint-filter",
