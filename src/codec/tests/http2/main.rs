@@ -2,6 +2,7 @@
 //! cut, and another implementation as the peer.
 //!
 //! Not for: time and I/O, which the codec does not know.
+mod differential;
 mod exchange;
 mod floods;
 mod fuzz;
