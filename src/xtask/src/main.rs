@@ -9,6 +9,7 @@ mod cargo_deny;
 mod ci;
 mod console;
 mod demo;
+mod fuzz;
 mod images;
 mod interrupt;
 mod peers;
@@ -94,6 +95,12 @@ const STEPS: &[Step] = &[
         about: "figures beside nginx and haproxy",
         help: bench::HELP,
         run: bench::run,
+    },
+    Step {
+        name: "fuzz",
+        about: "open-ended fuzzing of the codecs",
+        help: fuzz::HELP,
+        run: fuzz::run,
     },
     Step {
         name: "tidy",

@@ -32,9 +32,16 @@ pub(crate) enum Group {
     Bench,
     /// Peers of the tests of protocols.
     Peers,
+    /// libFuzzer, which is C++.
+    Fuzz,
 }
 
 const NEEDS: &[Need] = &[
+    Need {
+        group: Group::Fuzz,
+        proof: "c++",
+        package: "g++",
+    },
     Need {
         group: Group::Build,
         proof: "cc",

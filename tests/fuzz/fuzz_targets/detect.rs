@@ -1,6 +1,6 @@
 //! Fuzz target of the codec `detect`: the very properties that `cargo test -p ballast-codec` checks on mutated samples.
 //!
-//! Run, from the folder `tests`: `cargo +nightly fuzz run --fuzz-dir fuzz detect`. Not run by `cargo test`.
+//! Run: `cargo xtask fuzz detect`. Not run by `cargo test`.
 #![no_main]
 
 #[allow(dead_code, reason = "each fuzz target takes one of the checks")]

@@ -1,6 +1,6 @@
 //! Fuzz target of the Dubbo codec: no panic, and frames that were decoded are encoded to the same bytes.
 //!
-//! Run, from the folder `tests`: `cargo +nightly fuzz run --fuzz-dir fuzz dubbo`. Not run by `cargo test`.
+//! Run: `cargo xtask fuzz dubbo`. Not run by `cargo test`.
 #![no_main]
 
 use ballast_codec::Chunks;

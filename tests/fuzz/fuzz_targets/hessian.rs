@@ -1,6 +1,6 @@
 //! Fuzz target of the Hessian codec: no panic, bounded memory, and what the encoder makes of values is decoded again.
 //!
-//! Run, from the folder `tests`: `cargo +nightly fuzz run --fuzz-dir fuzz hessian`. Not run by `cargo test`.
+//! Run: `cargo xtask fuzz hessian`. Not run by `cargo test`.
 #![no_main]
 
 use ballast_codec::hessian::{Decoder, Value, encode};

@@ -1,6 +1,6 @@
 //! Fuzz target of header compression: the input is header blocks, which an HTTP/2 server is given in well-formed frames.
 //!
-//! Run, from the folder `tests`: `cargo +nightly fuzz run --fuzz-dir fuzz hpack`. Not run by `cargo test`.
+//! Run: `cargo xtask fuzz hpack`. Not run by `cargo test`.
 #![no_main]
 
 #[path = "../../../src/codec/tests/http2/property.rs"]

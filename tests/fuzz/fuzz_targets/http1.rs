@@ -1,6 +1,6 @@
 //! Fuzz target of the HTTP/1 codec: the very properties that `cargo test -p ballast-codec` checks on mutated samples.
 //!
-//! Run, from the folder `tests`: `cargo +nightly fuzz run --fuzz-dir fuzz http1`. Not run by `cargo test`.
+//! Run: `cargo xtask fuzz http1`. Not run by `cargo test`.
 #![no_main]
 
 #[path = "../../../src/codec/tests/http1/property.rs"]

@@ -1,6 +1,6 @@
 //! Fuzz target of the MQTT codec: no panic, and packets that were decoded are decoded again from what the encoder makes of them.
 //!
-//! Run, from the folder `tests`: `cargo +nightly fuzz run --fuzz-dir fuzz mqtt`. Not run by `cargo test`.
+//! Run: `cargo xtask fuzz mqtt`. Not run by `cargo test`.
 #![no_main]
 
 use ballast_codec::Chunks;

@@ -1,6 +1,6 @@
 //! Fuzz target of the multipart decoder: no panic, and the same parts whole as byte by byte. The first line of the input is the boundary.
 //!
-//! Run, from the folder `tests`: `cargo +nightly fuzz run --fuzz-dir fuzz multipart`. Not run by `cargo test`.
+//! Run: `cargo xtask fuzz multipart`. Not run by `cargo test`.
 #![no_main]
 
 use ballast_codec::multipart::{Decoder, Error, Frame, MAX_BOUNDARY_BYTES, boundary, parameters};

@@ -1,6 +1,6 @@
 //! Fuzz target of the RESP codec: no panic, and what was decoded is decoded again from what the encoder makes of it.
 //!
-//! Run, from the folder `tests`: `cargo +nightly fuzz run --fuzz-dir fuzz resp`. Not run by `cargo test`.
+//! Run: `cargo xtask fuzz resp`. Not run by `cargo test`.
 #![no_main]
 
 use ballast_codec::Chunks;

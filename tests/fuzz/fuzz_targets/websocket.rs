@@ -1,6 +1,6 @@
 //! Fuzz target of the WebSocket codec: the very properties that `cargo test -p ballast-codec` checks on mutated samples.
 //!
-//! Run, from the folder `tests`: `cargo +nightly fuzz run --fuzz-dir fuzz websocket`. Not run by `cargo test`.
+//! Run: `cargo xtask fuzz websocket`. Not run by `cargo test`.
 #![no_main]
 
 #[path = "../../../src/codec/tests/websocket/property.rs"]

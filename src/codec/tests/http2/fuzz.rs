@@ -1,6 +1,6 @@
 //! Mutation fuzzing that is the same in every run: seeded, a fixed number of rounds, no clock.
 //!
-//! The open-ended ones are `cargo fuzz run http2` and `hpack` in tests/fuzz; what they find is kept in their corpus folders, which are
+//! The open-ended ones are `cargo xtask fuzz http2 hpack`; what they find is kept in their corpus folders, which are
 //! run here too.
 use crate::property::{check_any, check_blocks, start};
 use crate::wire::*;
@@ -93,6 +93,12 @@ fn mutated_blocks_keep_every_property() {
         }
         check_blocks(&sample);
     }
+}
+
+/// Found by `cargo xtask fuzz http2`.
+#[test]
+fn no_input_at_all_keeps_every_property() {
+    (0..4).for_each(|seed| check_any(b"", seed));
 }
 
 #[test]

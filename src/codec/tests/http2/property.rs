@@ -73,6 +73,8 @@ pub(crate) fn run(role: Role, config: &Config, user: User, pieces: &[Bytes]) -> 
     let mut seen = Seen::default();
     let mut out = BytesMut::new();
     let mut input = Chunks::new();
+    // What a connection begins with is there before any input, and without.
+    take(&mut connection, &mut out);
     for piece in pieces {
         input.push(piece.clone());
         while seen.failed.is_none() {
