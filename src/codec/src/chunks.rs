@@ -10,15 +10,25 @@ use std::collections::VecDeque;
 /// Unbounded by itself: who pushes (the reader of the socket) stops reading when `len` is past its limit.
 #[derive(Debug, Clone, Default)]
 pub struct Chunks {
-    queue: VecDeque<Bytes>,
+    queue: Queue,
     len: usize,
+}
+
+/// Most chains hold one chunk at a time, and none while their connection waits: neither allocates.
+#[derive(Debug, Clone, Default)]
+enum Queue {
+    #[default]
+    None,
+    One(Bytes),
+    /// One or more.
+    Many(VecDeque<Bytes>),
 }
 
 impl Chunks {
     /// An empty chain. Allocates nothing.
     pub const fn new() -> Self {
         Self {
-            queue: VecDeque::new(),
+            queue: Queue::None,
             len: 0,
         }
     }
@@ -35,28 +45,70 @@ impl Chunks {
 
     /// Adds what was read last. An empty chunk is dropped.
     pub fn push(&mut self, chunk: Bytes) {
-        if !chunk.is_empty() {
-            self.len += chunk.len();
-            self.queue.push_back(chunk);
+        if chunk.is_empty() {
+            return;
+        }
+        self.len += chunk.len();
+        match &mut self.queue {
+            Queue::None => self.queue = Queue::One(chunk),
+            Queue::One(first) => {
+                let first = std::mem::take(first);
+                self.queue = Queue::Many(VecDeque::from([first, chunk]));
+            }
+            Queue::Many(all) => all.push_back(chunk),
         }
     }
 
     /// Puts bytes back in front of everything else. An empty chunk is dropped.
     pub fn push_front(&mut self, chunk: Bytes) {
-        if !chunk.is_empty() {
-            self.len += chunk.len();
-            self.queue.push_front(chunk);
+        if chunk.is_empty() {
+            return;
+        }
+        self.len += chunk.len();
+        match &mut self.queue {
+            Queue::None => self.queue = Queue::One(chunk),
+            Queue::One(last) => {
+                let last = std::mem::take(last);
+                self.queue = Queue::Many(VecDeque::from([chunk, last]));
+            }
+            Queue::Many(all) => all.push_front(chunk),
         }
     }
 
     /// The first chunk; empty only if the chain is empty.
     pub fn front(&self) -> &[u8] {
-        self.queue.front().map_or(&[], |chunk| chunk)
+        match &self.queue {
+            Queue::None => &[],
+            Queue::One(chunk) => chunk,
+            Queue::Many(all) => all.front().map_or(&[], |chunk| chunk),
+        }
+    }
+
+    fn front_mut(&mut self) -> Option<&mut Bytes> {
+        match &mut self.queue {
+            Queue::None => None,
+            Queue::One(chunk) => Some(chunk),
+            Queue::Many(all) => all.front_mut(),
+        }
     }
 
     /// Takes the first chunk whole.
     pub fn pop_front(&mut self) -> Option<Bytes> {
-        let chunk = self.queue.pop_front()?;
+        let chunk = match &mut self.queue {
+            Queue::None => return None,
+            Queue::One(chunk) => {
+                let chunk = std::mem::take(chunk);
+                self.queue = Queue::None;
+                chunk
+            }
+            Queue::Many(all) => {
+                let chunk = all.pop_front()?;
+                if all.is_empty() {
+                    self.queue = Queue::None;
+                }
+                chunk
+            }
+        };
         self.len -= chunk.len();
         Some(chunk)
     }
@@ -66,20 +118,21 @@ impl Chunks {
         if max == 0 {
             return None;
         }
-        let front = self.queue.front_mut()?;
+        let front = self.front_mut()?;
         if front.len() <= max {
             return self.pop_front();
         }
+        let taken = front.split_to(max);
         self.len -= max;
-        Some(front.split_to(max))
+        Some(taken)
     }
 
     /// Forgets the first `count` bytes (all of them if there are fewer).
     pub fn advance(&mut self, mut count: usize) {
-        while let Some(front) = self.queue.front_mut() {
+        while let Some(front) = self.front_mut() {
             if front.len() > count {
-                self.len -= count;
                 front.advance(count);
+                self.len -= count;
                 return;
             }
             count -= front.len();
@@ -89,13 +142,17 @@ impl Chunks {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        self.queue.clear();
-        self.len = 0;
+        *self = Self::new();
     }
 
     /// The chunks, first to last.
     pub fn iter(&self) -> impl Iterator<Item = &Bytes> {
-        self.queue.iter()
+        let (one, many) = match &self.queue {
+            Queue::None => (None, None),
+            Queue::One(chunk) => (Some(chunk), None),
+            Queue::Many(all) => (None, Some(all.iter())),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
     }
 }
 
@@ -135,6 +192,13 @@ mod tests {
         chain.advance(3);
         assert_eq!((chain.front(), chain.len()), (&b"de"[..], 2));
         assert_eq!(chain.take_front(0), None);
+        chain.push_front(Bytes::from_static(b"f"));
+        let all: Vec<_> = chain.iter().flatten().copied().collect();
+        assert_eq!(all, b"fde");
+        assert_eq!(chain.pop_front().as_deref(), Some(&b"f"[..]));
+        assert_eq!(chain.take_front(1).as_deref(), Some(&b"d"[..]));
+        chain.push(Bytes::from_static(b"g"));
+        assert_eq!((chain.front(), chain.len()), (&b"e"[..], 2));
         chain.advance(100);
         assert!(chain.is_empty() && chain.front().is_empty() && chain.pop_front().is_none());
     }
