@@ -7,7 +7,7 @@ use rquickjs::prelude::Opt;
 use rquickjs::{Class, Ctx, JsLifetime};
 use std::cell::RefCell;
 use std::fmt;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 /// Longest value of an option that a script may ask for, bytes.
 const OPTION_BYTES: usize = 4096;
@@ -26,11 +26,11 @@ pub(crate) trait RawSocket {
 
 /// The place of a socket, for objects that are made before it.
 #[derive(Clone, Default)]
-pub(crate) struct SocketSlot(Rc<RefCell<Option<Rc<dyn RawSocket>>>>);
+pub(crate) struct SocketSlot(RefCell<Option<Weak<dyn RawSocket>>>);
 
 impl SocketSlot {
-    /// Fills it. `raw` must not hold what holds the slot.
-    pub(crate) fn attach(&self, raw: Rc<dyn RawSocket>) {
+    /// Fills it, before scripts see it.
+    pub(crate) fn attach(&self, raw: Weak<dyn RawSocket>) {
         *self.0.borrow_mut() = Some(raw);
     }
 }
@@ -46,24 +46,32 @@ impl fmt::Debug for SocketSlot {
 #[rquickjs::class]
 pub struct Socket {
     #[qjs(skip_trace)]
-    slot: SocketSlot,
+    raw: Raw,
+}
+
+/// How the object holds what is behind it.
+enum Raw {
+    Shared(Rc<dyn RawSocket>),
+    /// A connection, which ends when it ends.
+    Slot(SocketSlot),
 }
 
 impl Socket {
     /// Of `raw`.
     pub(crate) fn of(raw: Rc<dyn RawSocket>) -> Self {
-        let slot = SocketSlot::default();
-        slot.attach(raw);
-        Socket { slot }
+        Socket { raw: Raw::Shared(raw) }
     }
 
-    /// Of whatever is in the slot when it is used.
+    /// Of what is in the slot, as long as somebody else holds it.
     pub(crate) fn in_slot(slot: SocketSlot) -> Self {
-        Socket { slot }
+        Socket { raw: Raw::Slot(slot) }
     }
 
     fn raw(&self, ctx: &Ctx<'_>) -> Result<Rc<dyn RawSocket>> {
-        let raw = self.slot.0.borrow().clone();
+        let raw = match &self.raw {
+            Raw::Shared(raw) => Some(raw.clone()),
+            Raw::Slot(slot) => slot.0.borrow().as_ref().and_then(Weak::upgrade),
+        };
         raw.ok_or_else(|| throw_error(ctx, "socket is gone"))
     }
 }

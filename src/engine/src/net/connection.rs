@@ -3,7 +3,6 @@
 //! http.md sections 6 and 7.
 
 use super::options::{SocketOptions, set_options};
-use super::sockopt::RawConnection;
 use super::sweep::{self, Sweep};
 use crate::data::Data;
 use crate::event::{Event, Reason, StreamError};
@@ -81,7 +80,7 @@ pub(crate) struct ConnectionClosed;
 pub(crate) struct Connection {
     realm: Rc<Realm>,
     target: RefCell<Option<Target>>,
-    options: SocketOptions,
+    options: Rc<SocketOptions>,
     tap: Rc<Tap>,
     writer: RefCell<Option<OwnedWriteHalf>>,
     pending: RefCell<Data>,
@@ -155,7 +154,7 @@ impl Connection {
     pub(crate) fn open(
         realm: &Rc<Realm>,
         stream: TcpStream,
-        options: SocketOptions,
+        options: Rc<SocketOptions>,
         target: Target,
         traffic: Rc<Traffic>,
     ) -> Rc<Self> {
@@ -237,8 +236,8 @@ impl Connection {
     }
 
     /// The socket for scripts; gone when the connection is closed, or its sending side.
-    pub(crate) fn raw(&self) -> Rc<dyn RawSocket> {
-        Rc::new(RawConnection(self.me.clone()))
+    pub(crate) fn raw(&self) -> Weak<dyn RawSocket> {
+        self.me.clone()
     }
 
     /// The socket itself, while its sending side is open.

@@ -7,7 +7,7 @@ use super::options::{Protocol, SocketOptions, set_transparent};
 use super::{udp, udp_server};
 use crate::error::Error;
 use crate::event::Event;
-use crate::js::{self, Inbound, InboundInfo, Options, SocketSlot};
+use crate::js::{self, Inbound, InboundInfo, Options};
 use crate::metrics::Traffic;
 use crate::pipeline::{Args, Child, Cx, Instance, Layout, Output, Realm, Sink, Task, Work, spawn};
 use std::cell::{Cell, RefCell};
@@ -63,7 +63,7 @@ pub(crate) struct ListenOptions {
     /// TCP or UDP.
     pub protocol: Protocol,
     /// Options of accepted connections.
-    pub socket: SocketOptions,
+    pub socket: Rc<SocketOptions>,
     /// Connections at a time on this thread; accepting pauses at the limit.
     pub max_connections: Option<usize>,
     /// Ask the system for the original destination of redirected connections.
@@ -93,7 +93,7 @@ impl ListenOptions {
         let of_thread = count("maxConnections")?;
         Ok(ListenOptions {
             protocol,
-            socket: SocketOptions::parse(options)?,
+            socket: Rc::new(SocketOptions::parse(options)?),
             max_connections: of_thread.into_iter().chain(of_port).min(),
             transparent: options.boolean("transparent")?.unwrap_or(false),
             peer_stats: options.boolean("peerStats")?.unwrap_or(false),
@@ -253,16 +253,8 @@ fn accepted(stream: TcpStream, peer: SocketAddr, name: &str, target: &ListenTarg
         .transparent
         .then(|| original_destination(&stream))
         .flatten();
-    let inbound = Rc::new(Inbound::new(InboundInfo {
-        id: next_inbound(),
-        local_address: local.ip().to_canonical().to_string(),
-        local_port: local.port(),
-        remote_address: peer.ip().to_canonical().to_string(),
-        remote_port: peer.port(),
-        destination_address: original.map(|address| address.ip().to_string()).unwrap_or_default(),
-        destination_port: original.map_or(0, |address| address.port()),
-        socket: SocketSlot::default(),
-    }));
+    let info = InboundInfo::new(next_inbound(), local, peer, original);
+    let inbound = Rc::new(Inbound::new(info));
     let realm = &target.realm;
     let context = realm.scope.context(Some(inbound.clone()));
     slots.open.set(slots.open.get() + 1);
@@ -273,12 +265,7 @@ fn accepted(stream: TcpStream, peer: SocketAddr, name: &str, target: &ListenTarg
     });
     let instance = Instance::create(realm, &target.layout, context, Output::Sink(sink.clone()), None, 0);
     let child = Child::new(instance.clone());
-    let from = if target.options.peer_stats {
-        inbound.info.remote_address.as_str()
-    } else {
-        ""
-    };
-    let traffic = Traffic::inbound(name, from);
+    let traffic = Traffic::inbound(name, &inbound.info.label(target.options.peer_stats));
     let options = target.options.socket.clone();
     let connection = Connection::open(realm, stream, options, Target::Pipeline(child), traffic);
     inbound.info.socket.attach(connection.raw());

@@ -24,7 +24,7 @@ pub(crate) struct DialOptions {
     /// TCP or UDP.
     pub protocol: Protocol,
     /// Options of the connection.
-    pub socket: SocketOptions,
+    pub socket: Rc<SocketOptions>,
     /// Local address; port 0: any.
     pub bind: Option<SocketAddr>,
     /// Further attempts after a failure; None: endless.
@@ -47,7 +47,7 @@ impl DialOptions {
         let retries = options.number("retryCount")?.unwrap_or(0.0);
         Ok(DialOptions {
             protocol: Protocol::parse(ctx, options, "connect")?,
-            socket: SocketOptions::parse(options)?,
+            socket: Rc::new(SocketOptions::parse(options)?),
             bind: None,
             retries: (retries >= 0.0).then_some(retries as u32),
             retry_delay: duration("retryDelay")?,

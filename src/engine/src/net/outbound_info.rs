@@ -49,7 +49,7 @@ pub(super) enum Stage {
     /// Being connected.
     Connecting,
     /// A connection has it.
-    Connection(Rc<dyn RawSocket>),
+    Connection(Weak<Connection>),
     /// A UDP client has it.
     Client(Weak<UdpClient>),
 }
@@ -66,8 +66,8 @@ impl OutboundInfo {
     }
 
     /// It is connected, by TCP.
-    pub(crate) fn attach(&self, connection: &Connection) {
-        *self.shared.socket.borrow_mut() = Stage::Connection(connection.raw());
+    pub(crate) fn attach(&self, connection: &Rc<Connection>) {
+        *self.shared.socket.borrow_mut() = Stage::Connection(Rc::downgrade(connection));
     }
 
     /// It is connected, by UDP.
@@ -137,14 +137,8 @@ impl Facts {
             Stage::Tcp(socket) => Some(f(socket.as_fd())),
             Stage::Udp(socket) => Some(f(socket.as_fd())),
             Stage::Client(client) => client.upgrade().map(|client| f(client.socket().as_fd())),
-            Stage::None | Stage::Connecting | Stage::Connection(_) => None,
-        }
-    }
-
-    fn connection(&self) -> Option<Rc<dyn RawSocket>> {
-        match &*self.socket.borrow() {
-            Stage::Connection(connection) => Some(connection.clone()),
-            _ => None,
+            Stage::Connection(connection) => connection.upgrade().and_then(|connection| connection.with_fd(f)),
+            Stage::None | Stage::Connecting => None,
         }
     }
 }
@@ -166,16 +160,10 @@ impl RawSocket for Facts {
     }
 
     fn get_option(&self, level: i32, option: i32, value: &mut [u8]) -> Option<Result<usize, i32>> {
-        match self.connection() {
-            Some(connection) => connection.get_option(level, option, value),
-            None => self.with(|fd| sockopt::get(fd, level, option, value)),
-        }
+        self.with(|fd| sockopt::get(fd, level, option, value))
     }
 
     fn set_option(&self, level: i32, option: i32, value: &[u8]) -> Option<Result<(), i32>> {
-        match self.connection() {
-            Some(connection) => connection.set_option(level, option, value),
-            None => self.with(|fd| sockopt::set(fd, level, option, value)),
-        }
+        self.with(|fd| sockopt::set(fd, level, option, value))
     }
 }

@@ -6,24 +6,18 @@ use super::connection::Connection;
 use crate::js::RawSocket;
 use nix::libc;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::rc::Weak;
 
-/// A TCP connection as scripts reach its socket.
-pub(super) struct RawConnection(pub(super) Weak<Connection>);
-
-impl RawSocket for RawConnection {
+impl RawSocket for Connection {
     fn bind(&self, _address: &str, _port: Option<u16>) -> Result<(), String> {
         Err("bind: the socket is connected already".to_owned())
     }
 
     fn get_option(&self, level: i32, option: i32, value: &mut [u8]) -> Option<Result<usize, i32>> {
-        let connection = self.0.upgrade()?;
-        connection.with_fd(|fd| get(fd, level, option, value))
+        self.with_fd(|fd| get(fd, level, option, value))
     }
 
     fn set_option(&self, level: i32, option: i32, value: &[u8]) -> Option<Result<(), i32>> {
-        let connection = self.0.upgrade()?;
-        connection.with_fd(|fd| set(fd, level, option, value))
+        self.with_fd(|fd| set(fd, level, option, value))
     }
 }
 

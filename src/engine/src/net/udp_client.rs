@@ -21,7 +21,7 @@ pub(crate) struct UdpClient {
     port: Port,
     socket: Rc<UdpSocket>,
     sender: Rc<Sender>,
-    options: SocketOptions,
+    options: Rc<SocketOptions>,
     as_message: bool,
     traffic: Rc<Traffic>,
     datagrams: RefCell<Datagrams>,
@@ -37,7 +37,7 @@ impl UdpClient {
     pub(crate) fn open(
         realm: &Rc<Realm>,
         socket: UdpSocket,
-        options: SocketOptions,
+        options: Rc<SocketOptions>,
         port: Port,
         as_message: bool,
         traffic: Rc<Traffic>,

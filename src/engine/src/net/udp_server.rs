@@ -80,7 +80,7 @@ struct Peer {
     address: SocketAddr,
     number: u32,
     realm: Rc<Realm>,
-    options: SocketOptions,
+    options: Rc<SocketOptions>,
     as_message: bool,
     child: RefCell<Option<Child>>,
     traffic: Rc<Traffic>,
@@ -123,20 +123,8 @@ impl Server {
         }
         let local = self.local.unwrap_or(address);
         let number = next_inbound();
-        let inbound = Rc::new(Inbound::new(InboundInfo {
-            id: number,
-            local_address: local.ip().to_canonical().to_string(),
-            local_port: local.port(),
-            remote_address: address.ip().to_canonical().to_string(),
-            remote_port: address.port(),
-            ..InboundInfo::default()
-        }));
-        let from = if target.options.peer_stats {
-            inbound.info.remote_address.as_str()
-        } else {
-            ""
-        };
-        let traffic = Traffic::inbound(&self.name, from);
+        let inbound = Rc::new(Inbound::new(InboundInfo::new(number, local, address, None)));
+        let traffic = Traffic::inbound(&self.name, &inbound.info.label(target.options.peer_stats));
         let realm = target.realm.clone();
         let now = Instant::now();
         let peer = Rc::new_cyclic(|me: &Weak<Peer>| {

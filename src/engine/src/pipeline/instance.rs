@@ -18,7 +18,8 @@ pub(crate) struct Instance {
     pub(super) filters: RefCell<Vec<Option<Box<dyn Filter>>>>,
     pub(super) len: usize,
     pub(super) state: Cell<State>,
-    pub(super) held: RefCell<super::Hold>,
+    /// Input while `onStart` waits.
+    pub(super) held: RefCell<Option<Box<super::Hold>>>,
     pub(super) output: Output,
     /// Per filter, and last for the output.
     pub(super) doors: Box<[Cell<Door>]>,

@@ -18,9 +18,9 @@ pub(super) fn step(cx: &mut Cx<'_>, item: Work, work: &mut Vec<Work>) {
             State::Ended => {}
             // Only what enters from outside waits for `onStart`.
             State::Starting if index == 0 => {
-                let held = instance.held.borrow_mut().push(event);
+                let held = instance.held.borrow_mut().get_or_insert_default().push(event);
                 if let Err(error) = held {
-                    instance.held.borrow_mut().clear();
+                    instance.held.take();
                     instance.state.set(State::Running);
                     work.push(Work::Input(instance, 0, error.into()));
                 }
@@ -177,12 +177,11 @@ fn started(cx: &mut Cx<'_>, instance: &Rc<Instance>, settled: Result<Saved, Save
         return;
     }
     instance.state.set(State::Running);
-    let held: Vec<Event> = instance.held.borrow_mut().take().collect();
-    work.extend(
-        held.into_iter()
-            .rev()
-            .map(|event| Work::Input(instance.clone(), 0, event)),
-    );
+    if let Some(mut held) = instance.held.take() {
+        let held: Vec<Event> = held.take().collect();
+        let held = held.into_iter().rev();
+        work.extend(held.map(|event| Work::Input(instance.clone(), 0, event)));
+    }
     match settled {
         Ok(value) => {
             let ctx = cx.js.clone();

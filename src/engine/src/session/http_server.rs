@@ -14,8 +14,14 @@ use crate::message::Message;
 use crate::pipeline::{Child, Closed, Cx, Out, Tap};
 use ballast_codec::Chunks;
 use ballast_codec::http1::{self, Expect, Frame, RequestDecoder, RequestHead};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+
+thread_local! {
+    // Room for the requests of the next connection that has one: those that wait hold none.
+    static SPARE: Cell<VecDeque<Slot>> = const { Cell::new(VecDeque::new()) };
+}
 
 /// What arrived.
 pub(crate) enum Incoming {
@@ -204,7 +210,8 @@ impl Server {
                 self.closing |= writer.is_last;
                 let key = self.first + self.slots.len() as u64;
                 if self.slots.capacity() == 0 {
-                    // Most connections have one request at a time, and keep this as long as they are open.
+                    self.slots = SPARE.take();
+                    // Most connections have one request at a time.
                     self.slots.reserve_exact(1);
                 }
                 self.slots.push_back(Slot::new(writer, self.options.buffer_size));
@@ -387,6 +394,9 @@ impl Server {
                     self.slots.pop_front();
                     self.first += 1;
                     self.decoder.resume();
+                    if self.slots.is_empty() {
+                        SPARE.set(std::mem::take(&mut self.slots));
+                    }
                 }
                 Outcome::Done { close: true } => return self.close(Reason::Clean, out),
                 Outcome::Failed(reason) => {

@@ -23,8 +23,28 @@ pub(crate) struct Serving {
     options: Rc<HttpOptions>,
     http1: Server,
     http2: Option<Box<Http2Server>>,
-    /// What may be the beginning of `PREFACE`; None once that is decided.
-    prefix: Option<Data>,
+    prefix: Prefix,
+}
+
+/// Whether a connection begins with `PREFACE`.
+#[derive(Default)]
+enum Prefix {
+    #[default]
+    Decided,
+    Nothing,
+    /// What may be its beginning.
+    Part(Box<Data>),
+}
+
+impl Prefix {
+    /// The bytes that wait, if it is not decided yet.
+    fn take(&mut self) -> Option<Data> {
+        match std::mem::take(self) {
+            Prefix::Decided => None,
+            Prefix::Nothing => Some(Data::new()),
+            Prefix::Part(bytes) => Some(*bytes),
+        }
+    }
 }
 
 impl Serving {
@@ -34,7 +54,7 @@ impl Serving {
             http1: Server::new(options.clone()),
             options,
             http2: None,
-            prefix: Some(Data::new()),
+            prefix: Prefix::Nothing,
         }
     }
 
@@ -42,7 +62,7 @@ impl Serving {
     pub(crate) fn reset(&mut self) {
         self.http1.reset();
         self.http2 = None;
-        self.prefix = Some(Data::new());
+        self.prefix = Prefix::Nothing;
     }
 
     /// Takes received bytes; then ask `next` until there is nothing.
@@ -63,7 +83,7 @@ impl Serving {
         if same == PREFACE.len() {
             self.http2 = Some(Box::new(Http2Server::new(self.options.clone())));
         } else if same == bytes.len() {
-            self.prefix = Some(bytes);
+            self.prefix = Prefix::Part(Box::new(bytes));
             // Only to be told when the worker ends.
             return self.http1.push(cx, Data::new(), out);
         }
