@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 mod grpc;
+mod leaving;
 mod spec;
 mod tools;
 mod websocket;
