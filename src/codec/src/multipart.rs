@@ -444,4 +444,24 @@ mod tests {
             assert_eq!((found, all), (value, expected), "{text}");
         }
     }
+
+    /// Damaged bodies: no panic, and the same parts whole as byte by byte (see `decode`).
+    #[test]
+    fn damaged_bodies() {
+        let mut random = fastrand::Rng::with_seed(20);
+        let sample = "x\r\n--b\r\nA: 1\r\n\r\none\r\n--b \r\n\r\n\r\n--b\r\n\r\n--b--";
+        for _ in 0..2000 {
+            let mut damaged = sample.as_bytes().to_vec();
+            for _ in 0..random.usize(1..6) {
+                let at = random.usize(..damaged.len());
+                let byte = *random.choice(b"\r\n-b :\tA").expect("there are some");
+                match random.u8(..3) {
+                    0 => damaged[at] = byte,
+                    1 => damaged.insert(at, byte),
+                    _ => drop(damaged.remove(at)),
+                }
+            }
+            decode(&String::from_utf8_lossy(&damaged), "b").1.ok();
+        }
+    }
 }

@@ -168,3 +168,45 @@ fn what_is_wrong() {
     let mut input = crate::Chunks::from(bytes::Bytes::from(many));
     assert_eq!(Decoder::new(1 << 20).decode(&mut input), Err(Error::TooMany));
 }
+
+/// Damaged messages: no panic, and what is decoded is decoded again from what the encoder makes of it.
+#[test]
+fn damaged_messages() {
+    let mut random = fastrand::Rng::with_seed(20);
+    let value = Value::Map(
+        Type::Binary,
+        Type::List,
+        vec![(
+            Value::Binary("key".into()),
+            Value::List(Type::I32, vec![Value::I32(300); 3]),
+        )],
+    );
+    let inner = Value::Struct(vec![
+        field(1, Value::Bool(true)),
+        field(40, Value::Double(0.5)),
+        field(2, value),
+    ]);
+    for protocol in [Protocol::Binary, Protocol::Old, Protocol::Compact] {
+        let mut sample = BytesMut::new();
+        for framed in [false, true] {
+            let one = message(protocol, vec![field(1, inner.clone()), field(2, Value::I64(-1))]);
+            encode(&Message { framed, ..one }, &mut sample);
+        }
+        for _ in 0..5000 {
+            let mut damaged = sample.clone();
+            for _ in 0..random.usize(1..4) {
+                let at = random.usize(..damaged.len());
+                damaged[at] = random.u8(..);
+            }
+            let mut input = crate::Chunks::from(damaged.freeze());
+            let mut decoder = Decoder::new(MOST);
+            while let Ok(Some(message)) = decoder.decode(&mut input) {
+                let mut out = BytesMut::new();
+                encode(&message, &mut out);
+                let again = Decoder::new(MOST * 2).decode(&mut out.freeze().into());
+                // As text, for NaN is not equal to itself.
+                assert_eq!(format!("{again:?}"), format!("{:?}", Ok::<_, Error>(Some(message))));
+            }
+        }
+    }
+}
