@@ -176,6 +176,8 @@ pub(crate) const LOG_TARGETS: usize = 16;
 pub(crate) const LOG_FILE_RETRY: Duration = Duration::from_secs(5);
 /// Pause before a log server is connected to again, seconds.
 pub(crate) const LOG_RETRY_SECONDS: f64 = 5.0;
+/// A batch of log items whose connection ends without an answer is sent once more, if it was given to it no longer ago.
+pub(crate) const LOG_RESEND: Duration = Duration::from_secs(5);
 /// Bytes that wait for a log server (`bufferLimit`) before they are dropped.
 pub(crate) const LOG_BUFFER_BYTES: usize = 8 << 20;
 /// Bytes of a batch of log items that is sent though it is not complete.

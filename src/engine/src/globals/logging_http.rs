@@ -1,6 +1,7 @@
 //! `toHTTP(url, options?)` of loggers: items in batches, each the body of a request, over one connection.
-//! Answers are ignored. While the server is away, connecting is tried every 5 s and items wait, up to `bufferLimit`; then
-//! what waits is dropped. Traffic never waits for a log. Source: pipyjs/globals.md section 9; filters.md section 3
+//! What answers say is ignored. While the server is away, connecting is tried every 5 s and items wait, up to `bufferLimit`; then
+//! what waits is dropped. Traffic never waits for a log. A batch that goes into a connection which ends before it is answered (a server
+//! closes an idle one just then) is sent once more. Source: pipyjs/globals.md section 9; filters.md section 3
 //! (`pack`: when a batch is complete).
 
 use super::http_agent::add;
@@ -11,9 +12,10 @@ use crate::limits;
 use crate::pipeline::{
     Args, Child, Cx, Instance, Layout, Leave, Module, Output, Realm, Sink, Task, Work, realm, spawn,
 };
-use ballast_codec::http1::{Headers, Method, RequestHead};
+use ballast_codec::http1::{Headers, Method, RequestHead, ResponseHead};
 use rquickjs::{Ctx, IntoJs, Object, Value};
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
@@ -57,8 +59,20 @@ struct State {
     last_item: Option<Instant>,
     last_batch: Option<Instant>,
     /// Batches that no connection has taken yet.
-    ready: Vec<Data>,
+    ready: VecDeque<Sent>,
     ready_bytes: usize,
+    /// Batches that have no answer yet, oldest first; at most `bufferLimit` bytes.
+    sent: VecDeque<Sent>,
+    sent_bytes: usize,
+    /// The answer that comes is no interim one.
+    is_final: bool,
+}
+
+/// A batch, when it was given to a connection last, and whether that was the second time.
+struct Sent {
+    body: Data,
+    at: Instant,
+    again: bool,
 }
 
 impl Batch {
@@ -144,6 +158,8 @@ impl HttpTarget {
         } else {
             add(ctx, &layout, "connect", connect, None)?;
         }
+        // To know what has been answered.
+        add(ctx, &layout, "decodeHTTPResponse", Vec::new(), None)?;
         let realm = realm(ctx);
         let head = head(ctx, &options, authority, path)?;
         let batch = Batch::parse(ctx, &options)?;
@@ -243,7 +259,11 @@ impl HttpTarget {
             state.ready_bytes = 0;
         }
         state.ready_bytes += body.len();
-        state.ready.push(body);
+        state.ready.push_back(Sent {
+            body,
+            at: Instant::now(),
+            again: false,
+        });
         drop(state);
         self.feed_soon();
     }
@@ -317,7 +337,12 @@ impl HttpTarget {
             work.push(Work::Start(instance.clone(), Args::None));
             instance
         });
-        for body in ready {
+        let mut state = self.state.borrow_mut();
+        for mut batch in ready {
+            let body = batch.body.clone();
+            batch.at = Instant::now();
+            state.sent_bytes += body.len();
+            state.sent.push_back(batch);
             for event in [
                 Event::MessageStart(MessageStart::new(HeadKind::Request(self.head.clone()))),
                 Event::Data(body),
@@ -326,9 +351,33 @@ impl HttpTarget {
                 work.push(Work::Input(instance.clone(), 0, event));
             }
         }
+        // A server that never answers.
+        while state.sent_bytes > self.buffer_limit {
+            state.answered();
+        }
+        drop(state);
         realm.turn(None, |_, list| list.extend(work));
         if self.leaving.get() || realm.is_retired() {
             self.close(&realm);
+        }
+    }
+
+    /// What went into a connection that ends is ready again, if it went just now and for the first time.
+    fn take_back(&self) {
+        let mut state = self.state.borrow_mut();
+        state.sent_bytes = 0;
+        for mut batch in std::mem::take(&mut state.sent).into_iter().rev() {
+            let bytes = state.ready_bytes + batch.body.len();
+            if !batch.again && batch.at.elapsed() <= limits::LOG_RESEND && bytes <= self.buffer_limit {
+                batch.again = true;
+                state.ready_bytes = bytes;
+                state.ready.push_front(batch);
+            }
+        }
+        let has_some = !state.ready.is_empty();
+        drop(state);
+        if has_some {
+            self.feed_soon();
         }
     }
 
@@ -388,13 +437,42 @@ impl Leave for HttpTarget {
     }
 }
 
-/// The output of the pipeline: answers, which nobody reads, and its end.
+impl State {
+    /// The oldest batch has arrived.
+    fn answered(&mut self) {
+        match self.sent.pop_front() {
+            Some(batch) => self.sent_bytes = self.sent_bytes.saturating_sub(batch.body.len()),
+            None => self.sent_bytes = 0,
+        }
+    }
+}
+
+/// The output of the pipeline: answers, which are only counted, and its end.
 struct Answers(Weak<HttpTarget>);
 
 impl Sink for Answers {
     fn event(&self, _cx: &mut Cx<'_>, event: Event) {
-        let (Event::StreamEnd(reason), Some(target)) = (event, self.0.upgrade()) else {
-            return;
+        let Some(target) = self.0.upgrade() else { return };
+        let reason = match event {
+            Event::StreamEnd(reason) => reason,
+            Event::MessageStart(start) => {
+                let head = start.head.as_ref().map(|head| head.0.borrow());
+                let is_interim = matches!(
+                    head.as_deref(),
+                    Some(HeadKind::Response(ResponseHead { status: 100..200, .. }))
+                );
+                target.state.borrow_mut().is_final = !is_interim;
+                return;
+            }
+            // One that is made of an error has no tail.
+            Event::MessageEnd(end) => {
+                let mut state = target.state.borrow_mut();
+                if end.tail.is_some() && state.is_final {
+                    state.answered();
+                }
+                return;
+            }
+            Event::Data(_) => return,
         };
         target.forget();
         let is_calm = matches!(
@@ -406,6 +484,14 @@ impl Sink for Answers {
             target.paused.set(Some(
                 Instant::now() + Duration::from_secs_f64(limits::LOG_RETRY_SECONDS),
             ));
+        }
+        let is_full = matches!(reason, Reason::Named(StreamError::BufferOverflow));
+        if is_full || target.leaving.get() {
+            let mut state = target.state.borrow_mut();
+            state.sent.clear();
+            state.sent_bytes = 0;
+        } else {
+            target.take_back();
         }
     }
 }

@@ -131,6 +131,36 @@ async fn times_of_batches() {
     timeout(DEADLINE, talk).await.expect("in time");
 }
 
+/// A batch that meets a connection as its server closes it is sent once more, on another; one that was answered is not.
+#[tokio::test(flavor = "current_thread")]
+async fn a_connection_that_ends_under_a_batch() {
+    let server = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let address = server.local_addr().expect("bound");
+    let script = format!(
+        "((log = new logging.TextLogger('t').toHTTP('http://{address}/', {{ batch: {{ size: 1 }} }}).log) =>
+        pipy().listen(PORT).replaceData(d => (log(d.toString()), d)))()"
+    );
+    let served = serve(&script).await;
+    let talk = async {
+        exchange(served.port, b"one").await;
+        let (mut stream, _) = server.accept().await.expect("it connects");
+        assert_eq!(request(&mut stream).await.expect("a request").1, "one");
+        let answer = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+        stream.write_all(answer).await.expect("an answer");
+        exchange(served.port, b"two").await;
+        assert_eq!(request(&mut stream).await.expect("a request").1, "two");
+        drop(stream);
+        let (mut stream, _) = server.accept().await.expect("it connects again");
+        assert_eq!(request(&mut stream).await.expect("a request").1, "two");
+        // Not a third time.
+        drop(stream);
+        exchange(served.port, b"three").await;
+        let (mut stream, _) = server.accept().await.expect("it connects again");
+        assert_eq!(request(&mut stream).await.expect("a request").1, "three");
+    };
+    timeout(DEADLINE, talk).await.expect("in time");
+}
+
 /// A server that is away: traffic goes on, what is more than bufferLimit is dropped, and what comes when it is back is sent.
 #[tokio::test(flavor = "current_thread")]
 async fn a_server_that_comes_back() {
