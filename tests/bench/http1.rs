@@ -1,5 +1,5 @@
 //! CPU per request over HTTP/1.1 on one thread, beside nginx and haproxy: a reverse proxy, the same with a callback, and
-//! a constant answer. utime + stime of the process over a bounded wrk run, divided by the requests.
+//! a constant answer. CPU time of the process over a bounded wrk run, divided by the requests.
 
 use crate::load::wrk;
 use crate::peers::{Peer, ROUNDS, ballast, haproxy, nginx, rounds};

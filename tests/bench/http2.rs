@@ -1,6 +1,6 @@
-//! CPU per request of HTTP/2 without TLS on one thread, 4 connections with 32 streams each, beside nginx and haproxy: an answer of
-//! one's own, and a reverse proxy to HTTP/1. utime + stime of the process over a bounded h2load run, divided by the requests. Rounds
-//! are interleaved and medians compared, because machines are shared.
+//! CPU per request of HTTP/2 on one thread, 4 connections with 32 streams each, beside nginx and haproxy: an answer of one's own with
+//! and without TLS, and a reverse proxy to HTTP/1. CPU time of the process over a bounded h2load run, divided by the requests. Rounds are
+//! interleaved and medians compared, because machines are shared.
 
 use crate::peers::{cpu_micros, median, start};
 use crate::table::Table;
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 const REQUESTS: u32 = 60_000;
 const BODY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -18,6 +18,8 @@ const BODY: &str = "0123456789abcdef0123456789abcdef";
 enum Task {
     /// It answers by itself.
     Hello,
+    /// The same behind TLS.
+    Tls,
     /// It asks this port, in HTTP/1.
     Proxy(u16),
 }
@@ -36,17 +38,27 @@ pub(crate) fn run() -> Table {
         backend,
         &mut nginx(folder.path(), "backend", backend, "", Task::Hello),
     );
-    let mut table = Table::new("HTTP/2 without TLS, 4 connections of 32 streams, one thread: CPU per request");
-    for (name, task) in [("hello", Task::Hello), ("to HTTP/1", Task::Proxy(backend))] {
+    certificate(folder.path());
+    let mut table = Table::new("HTTP/2, 4 connections of 32 streams, one thread: CPU per request");
+    for (name, task) in [
+        ("hello", Task::Hello),
+        ("hello over TLS", Task::Tls),
+        ("to HTTP/1", Task::Proxy(backend)),
+    ] {
         let folder = folder.path();
         let mut servers = vec![
             server("nginx", |port| {
-                nginx(folder, &format!("nginx {name}"), port, "http2", task)
+                let protocol = if matches!(task, Task::Tls) {
+                    "ssl http2"
+                } else {
+                    "http2"
+                };
+                nginx(folder, &format!("nginx {name}"), port, protocol, task)
             }),
             server("haproxy", |port| haproxy(folder, port, task)),
             server("ballast", |port| ballast(folder, port, task)),
         ];
-        measure(&mut servers);
+        measure(&mut servers, task.scheme());
         let medians: Vec<f64> = servers.iter().map(|server| median(&server.micros)).collect();
         if let [nginx, haproxy, ballast] = medians[..] {
             table.note(format!("{name}: nginx"), format!("{nginx:.2} µs"));
@@ -59,11 +71,31 @@ pub(crate) fn run() -> Table {
     table
 }
 
-fn measure(servers: &mut [Server]) {
+impl Task {
+    fn scheme(self) -> &'static str {
+        if matches!(self, Task::Tls) { "https" } else { "http" }
+    }
+}
+
+/// A P-256 certificate as cert.pem and key.pem, and both as both.pem for haproxy.
+fn certificate(folder: &Path) {
+    let made = Command::new("openssl")
+        .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=bench".split(' '))
+        .args(["-keyout", "key.pem", "-out", "cert.pem"])
+        .current_dir(folder)
+        .output()
+        .expect("openssl is installed");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("openssl wrote it");
+    let both = read("cert.pem") + &read("key.pem");
+    std::fs::write(folder.join("both.pem"), both).expect("the temporary folder is writable");
+}
+
+fn measure(servers: &mut [Server], scheme: &str) {
     for round in 0..=ROUNDS {
         for server in &mut *servers {
             let before = cpu_micros(server.process.id());
-            load(server.port);
+            load(scheme, server.port);
             let micros = (cpu_micros(server.process.id()) - before) / f64::from(REQUESTS);
             // The first round warms up.
             if round > 0 {
@@ -82,10 +114,10 @@ fn server(name: &str, command: impl FnOnce(u16) -> Command) -> Server {
     }
 }
 
-fn load(port: u16) {
+fn load(scheme: &str, port: u16) {
     let mut h2load = Command::new("h2load");
     let requests = REQUESTS.to_string();
-    let url = format!("http://127.0.0.1:{port}/some/path");
+    let url = format!("{scheme}://127.0.0.1:{port}/some/path");
     h2load.args(["-c", "4", "-m", "32", "-n", &requests, &url]);
     let (status, output) = process::run("h2load", &mut h2load, Duration::from_secs(60)).expect("h2load is installed");
     let all = format!("{REQUESTS} succeeded");
@@ -100,6 +132,13 @@ fn nginx(folder: &Path, name: &str, port: u16, protocol: &str, task: Task) -> Co
     let name: String = name.chars().map(plain).collect();
     let (place, up) = match task {
         Task::Hello => (format!("return 200 '{BODY}';"), String::new()),
+        Task::Tls => (
+            format!("return 200 '{BODY}';"),
+            format!(
+                "ssl_certificate {0}/cert.pem; ssl_certificate_key {0}/key.pem;",
+                folder.display()
+            ),
+        ),
         Task::Proxy(port) => (
             "proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection '';".to_owned(),
             format!("upstream up {{ server 127.0.0.1:{port}; keepalive 256; }}"),
@@ -122,14 +161,18 @@ server {{ listen 127.0.0.1:{port} {protocol}; location / {{ {place} }} }} }}",
 
 fn haproxy(folder: &Path, port: u16, task: Task) -> Command {
     let answer = match task {
-        Task::Hello => format!("  http-request return status 200 content-type text/plain string {BODY}\n"),
+        Task::Hello | Task::Tls => format!("  http-request return status 200 content-type text/plain string {BODY}\n"),
         Task::Proxy(port) => {
             format!("  default_backend b\nbackend b\n  http-reuse always\n  server s 127.0.0.1:{port}\n")
         }
     };
+    let bind = match task {
+        Task::Tls => format!("ssl crt {}/both.pem alpn h2", folder.display()),
+        _ => "proto h2".to_owned(),
+    };
     let config = format!(
         "global\n  nbthread 1\n  maxconn 1024\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s
-frontend f\n  bind 127.0.0.1:{port} proto h2\n{answer}"
+frontend f\n  bind 127.0.0.1:{port} {bind}\n{answer}"
     );
     let path = folder.join(format!("haproxy{port}.cfg"));
     std::fs::write(&path, config).expect("the temporary folder is writable");
@@ -140,14 +183,22 @@ frontend f\n  bind 127.0.0.1:{port} proto h2\n{answer}"
 
 fn ballast(folder: &Path, port: u16, task: Task) -> Command {
     let filter = match task {
-        Task::Hello => format!("serveHTTP(new Message({{ headers: {{ 'content-type': 'text/plain' }} }}, '{BODY}'))"),
+        Task::Hello | Task::Tls => {
+            format!("serveHTTP(new Message({{ headers: {{ 'content-type': 'text/plain' }} }}, '{BODY}'))")
+        }
         Task::Proxy(port) => {
             format!("demuxHTTP().to($ => $.muxHTTP(() => 'up').to($ => $.connect('127.0.0.1:{port}')))")
         }
     };
+    let script = match task {
+        Task::Tls => format!(
+            "pipy().listen('127.0.0.1:{port}').acceptTLS({{ alpn: ['h2'], certificate: {{
+  cert: new crypto.Certificate(pipy.load('cert.pem')), key: new crypto.PrivateKey(pipy.load('key.pem')) }} }}).to($ => $.{filter})"
+        ),
+        _ => format!("pipy().listen('127.0.0.1:{port}').{filter}"),
+    };
     let path = folder.join(format!("ballast{port}.js"));
-    std::fs::write(&path, format!("pipy().listen('127.0.0.1:{port}').{filter}"))
-        .expect("the temporary folder is writable");
+    std::fs::write(&path, script).expect("the temporary folder is writable");
     let mut command = Command::new(bin("ballast"));
     command.arg("run").arg(path);
     command

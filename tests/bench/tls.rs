@@ -1,5 +1,5 @@
 //! CPU of TLS termination on one thread, beside nginx: a P-256 certificate in front of a short answer. Three figures, each
-//! utime + stime of the process over a bounded run: a request on a kept connection (wrk), a connection with a full
+//! CPU time of the process over a bounded run: a request on a kept connection (wrk), a connection with a full
 //! handshake and one with a resumed session (`openssl s_time`). Rounds are interleaved and medians compared.
 
 use crate::load::requests;
