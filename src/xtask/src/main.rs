@@ -16,6 +16,7 @@ mod peers;
 mod prereq;
 mod registries;
 mod size;
+mod soak;
 mod test;
 mod tidy;
 mod workspace;
@@ -95,6 +96,12 @@ const STEPS: &[Step] = &[
         about: "figures beside nginx and haproxy",
         help: bench::HELP,
         run: bench::run,
+    },
+    Step {
+        name: "soak",
+        about: "mixed load with reloads, for half an hour",
+        help: soak::HELP,
+        run: soak::run,
     },
     Step {
         name: "fuzz",
