@@ -68,7 +68,7 @@
           chosen.push(entry)
         }
         // Planned, not taken.
-        loads.forEach((load, entry) => { entry.load = load })
+        for (const [entry, load] of loads) entry.load = load
         return chosen.map(entry => entry.target)
       }
 

@@ -1,4 +1,4 @@
-// What scripts rely on beyond standard JavaScript. Source: pipyjs/model.md section 4, items 1 and 10.
+// What scripts rely on beyond standard JavaScript. Source: pipyjs/model.md section 4, items 1, 10 and 15.
 (capture, enter) => {
   // Promise callbacks run in the context in which `then` was called.
   const then = Promise.prototype.then
@@ -7,6 +7,12 @@
   Promise.prototype.then = function (resolved, rejected) {
     const context = capture()
     return then.call(this, wrap(context, resolved), wrap(context, rejected))
+  }
+
+  // Upstream gives the key first, so scripts name the parameters that way.
+  const each = Map.prototype.forEach
+  Map.prototype.forEach = function (callback, self) {
+    each.call(this, (value, key, map) => callback.call(self, key, value, map))
   }
 
   // Lenient with null, as upstream is.

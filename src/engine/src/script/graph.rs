@@ -24,6 +24,8 @@ const DEFINE: &str = "((exports, name, from, key) => { Object.defineProperty(exp
 pub(super) struct Loaded {
     /// Its layouts.
     pub module: Rc<Module>,
+    /// Its path as `use` or `chain` gave it, where one of them has loaded it: what `__filename` is.
+    pub given: RefCell<String>,
     /// Configuration objects made while the file ran.
     pub made: RefCell<Vec<Saved>>,
     /// What a classic file describes; nothing for others.
@@ -164,6 +166,7 @@ impl Graph {
         let exports = Object::new_proto(ctx.clone(), None);
         let exports = exports.map_err(|error| ScriptError::in_file(path, format!("Error: {error}")))?;
         self.0.borrow_mut().push(Rc::new(Loaded {
+            given: RefCell::new(path.to_owned()),
             module: Module::new(id, path),
             made: RefCell::default(),
             config: RefCell::default(),

@@ -119,8 +119,8 @@ impl Loader {
     }
 
     /// The module at `path`, which has run, or runs now; loaded once, with what it imports.
-    fn require(&self, ctx: &Ctx<'_>, path: &str) -> js::Result<Rc<Loaded>> {
-        let path = normalize(path);
+    fn require(&self, ctx: &Ctx<'_>, given: &str) -> js::Result<Rc<Loaded>> {
+        let path = normalize(given);
         let from = self.graph.len();
         let index = match self.graph.find(&path) {
             Some(index) => index,
@@ -128,7 +128,11 @@ impl Loader {
                 let prepared = self.graph.prepare(ctx, &path);
                 let prepared = prepared.map_err(|error| self.fail(ctx, error));
                 let linked = prepared.and_then(|index| self.graph.link(ctx, from).map(|()| index));
-                linked.inspect_err(|_| self.graph.fail(from))?
+                let index = linked.inspect_err(|_| self.graph.fail(from))?;
+                if let Some(loaded) = self.graph.get(index) {
+                    given.clone_into(&mut loaded.given.borrow_mut());
+                }
+                index
             }
         };
         let ran = self.run(ctx, index);
@@ -213,7 +217,7 @@ impl Loader {
     /// Calls the function that the file is.
     fn start<'js, V: FromJs<'js>>(&self, ctx: &Ctx<'js>, realm: &Realm, loaded: &Loaded) -> js::Result<V> {
         let module = &loaded.module;
-        let filename = rquickjs::String::from_str(ctx.clone(), &module.path)?.into_value();
+        let filename = rquickjs::String::from_str(ctx.clone(), &loaded.given.borrow())?.into_value();
         let slot = rewrite::slot("__filename", module.id);
         realm.scope.define(ctx, &slot, filename)?;
         realm.scope.declare(ctx, loaded.fibers.clone())?;

@@ -144,6 +144,11 @@ async fn what_scripts_rely_on() {
             "/main.js",
         ),
         (
+            "Map.forEach gives the key first (model.md 4, item 15)",
+            "pipy({ _m: new Map([['k', 'v']]), _s: '' }).listen('127.0.0.1:PORT').replaceData(() => (_m.forEach((k, v) => _s = k + v), new Data(_s)))",
+            "kv",
+        ),
+        (
             "__inbound",
             "pipy().listen('127.0.0.1:PORT').replaceData(() => new Data(__inbound.remoteAddress + (__inbound.localPort === PORT)))",
             "127.0.0.1true",
