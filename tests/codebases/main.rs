@@ -2,7 +2,7 @@
 //! its own, so that scripts hold the ports they would really hold, with real peers around them.
 //!
 //! A folder is a codebase, and its file `session` is what happens to it. It runs on a copy of the folder, with `$BALLAST`
-//! the binary and `$PEERS` the folder of the servers; a line is
+//! and `$REPO` the binaries, and `$PEERS` the folder of the servers; a line is
 //!
 //! - `& COMMAND`: started beside the others until the end of the session;
 //! - `$ COMMAND`: run once, and must print the lines below it that are indented by two blanks (`*` is any text);
@@ -33,9 +33,12 @@ macro_rules! codebases {
 codebases! {
     e1_edge_2020
     e1_plugins
+    e1_repo
     e1_tcp
     e1_pod_infra
+    e2_front
     e2_gateway
+    e2_mixed
     e2_protocols
     e2_reload
     e2_sidecar
@@ -66,6 +69,7 @@ impl Session {
             .args(["-c", line])
             .current_dir(self.folder.path())
             .env("BALLAST", bin("ballast"))
+            .env("REPO", bin("ballast-repo"))
             .env("PEERS", repo_path("tests/codebases/peers"));
         command
     }

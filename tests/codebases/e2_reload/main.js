@@ -45,6 +45,16 @@
 .task('SIGWINCH')
 .onStart(() => (console.log('resized', state.ticks > 0), new StreamEnd))
 
+.admin('/admin/state')
+.replaceMessage(
+  msg => new Message(
+    JSON.encode({ text: config.text, method: msg.head.method, path: msg.head.path, body: msg.body.toString() })
+  )
+)
+
+.admin('/admin/state/ticks')
+.replaceMessage(() => new Message({ status: 200 }, `${state.ticks > 0}\n`))
+
 .exit()
 .onStart(() => (console.log(`leaving: ${config.text}`), new Timeout(0.3).wait().then(() => new Message)))
 .replaceMessage(() => (console.log('left'), new StreamEnd))

@@ -1,0 +1,5 @@
+pipy()
+  .pipeline()
+  .link('answer')
+  .pipeline('answer')
+  .replaceMessage(req => new Message({ status: 404 }, `nothing at ${req.head.path}`))
