@@ -1,12 +1,14 @@
 //! Collects the examples of the reference: the case folders of tests/script, each of which is also a test. So an example
-//! that does not work fails the tests, and one that is missing is missed by them.
+//! that does not work fails the tests, and one that is missing is missed by them. And says how the file is linked.
 #![allow(clippy::unwrap_used, reason = "a build script has nobody to report to but cargo")]
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 fn main() {
-    let cases = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../tests/script");
+    let package = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+    drop_unwind_tables(Path::new(&package));
+    let cases = Path::new(&package).join("../../tests/script");
     println!("cargo::rerun-if-changed={}", cases.display());
     let mut code = String::from("/// (group, name, case, text of its main.js), in the order of the folders.\n");
     code.push_str("pub(super) static EXAMPLES: &[(&str, &str, &str, &str)] = &[\n");
@@ -23,6 +25,17 @@ fn main() {
     }
     code.push_str("];\n");
     std::fs::write(Path::new(&std::env::var("OUT_DIR").unwrap()).join("examples.rs"), code).unwrap();
+}
+
+/// In the static release file a panic aborts once it has said where and why: tables to walk the stack with, which the C
+/// library and Rust's bring along, would be 0.9 MB that nobody reads. A backtrace asked for by `RUST_BACKTRACE` is cut off.
+fn drop_unwind_tables(package: &Path) {
+    let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|all| all.split(',').any(|one| one == value));
+    if is("PROFILE", "release") && is("CARGO_CFG_TARGET_FEATURE", "crt-static") {
+        let script = package.join("no-unwind.ld");
+        println!("cargo::rerun-if-changed={}", script.display());
+        println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", script.display());
+    }
 }
 
 /// The folders in `path`, sorted; none when it is not there (a source tree without its tests builds too).
