@@ -24,6 +24,16 @@ pipy({
 })
   .link('connection')
 
+.listen(8444, {
+  tls: {
+    certificate: sni => ({
+      cert: new crypto.CertificateChain(os.readFile('server.crt')),
+      key: new crypto.PrivateKey(os.readFile('server.key')),
+    })
+  }
+})
+  .link('connection')
+
 // a plain relay with a limited pace, one bucket for each client
 .listen('127.0.0.1:8090')
   .tap('100k', () => __inbound.remoteAddress)

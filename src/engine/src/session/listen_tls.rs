@@ -1,12 +1,13 @@
 //! Option `tls: { cert, key }` of `listen`, as scripts of 2021 have it: TLS ends before the first filter. Newer ones use
-//! `acceptTLS`, which this is made of. Source: pipyjs/model.md section 2 (superset for E1).
+//! `acceptTLS`, which this is made of; its options (`certificate`, ...) are taken here too.
+//! Source: pipyjs/model.md section 2 (superset for E1), filters.md section 7.
 
 use super::tls::TlsFilter;
 use super::tls_options::{Side, TlsOptions};
 use crate::js::{self, Options, throw_type};
 use crate::net::{CertificateChain, PrivateKey};
 use crate::pipeline::{FilterDef, Layout, Sub, realm};
-use rquickjs::{Class, Ctx, Object};
+use rquickjs::{Class, Ctx, Object, Value};
 use std::rc::Rc;
 
 /// The layout that a listener with these options starts: `layout` itself, or TLS with `layout` behind it.
@@ -16,22 +17,12 @@ pub(crate) fn behind_tls<'js>(ctx: &Ctx<'js>, layout: &Rc<Layout>, options: &Opt
     let Some(tls) = options.value("tls")? else {
         return Ok(layout.clone());
     };
-    let tls = Options::new(ctx, &tls)?;
-    let (Some(cert), Some(key)) = (tls.value("cert")?, tls.value("key")?) else {
-        return Err(throw_type(
-            ctx,
-            "options.tls expects { cert, key }, each PEM as a string or a Data",
-        ));
+    let given = Options::new(ctx, &tls)?;
+    let accept = match given.value("certificate")? {
+        Some(_) => tls,
+        None => identity(ctx, &given)?,
     };
-    let identity = Object::new(ctx.clone())?;
-    identity.set(
-        "cert",
-        Class::instance(ctx.clone(), CertificateChain::new(ctx.clone(), cert)?)?,
-    )?;
-    identity.set("key", Class::instance(ctx.clone(), PrivateKey::new(ctx.clone(), key)?)?)?;
-    let accept = Object::new(ctx.clone())?;
-    accept.set("certificate", identity)?;
-    let mut options = TlsOptions::parse(ctx, &accept.into_value(), Side::Server)?;
+    let mut options = TlsOptions::parse(ctx, &accept, Side::Server)?;
     options.is_listener = true;
     let options = Rc::new(options);
     let sub = Sub::default();
@@ -47,4 +38,23 @@ pub(crate) fn behind_tls<'js>(ctx: &Ctx<'js>, layout: &Rc<Layout>, options: &Opt
     });
     realm(ctx).adopt(&outer);
     Ok(outer)
+}
+
+/// The options of `acceptTLS` for `{ cert, key }`.
+fn identity<'js>(ctx: &Ctx<'js>, tls: &Options<'js>) -> js::Result<Value<'js>> {
+    let (Some(cert), Some(key)) = (tls.value("cert")?, tls.value("key")?) else {
+        return Err(throw_type(
+            ctx,
+            "options.tls expects { cert, key }, each PEM as a string or a Data",
+        ));
+    };
+    let identity = Object::new(ctx.clone())?;
+    identity.set(
+        "cert",
+        Class::instance(ctx.clone(), CertificateChain::new(ctx.clone(), cert)?)?,
+    )?;
+    identity.set("key", Class::instance(ctx.clone(), PrivateKey::new(ctx.clone(), key)?)?)?;
+    let accept = Object::new(ctx.clone())?;
+    accept.set("certificate", identity)?;
+    Ok(accept.into_value())
 }

@@ -9,6 +9,12 @@ async fn tls_ends_before_the_first_filter() {
     for (name, tls) in [
         ("text", format!("{{ cert: {cert}, key: {key} }}")),
         ("Data", format!("{{ cert: new Data({cert}), key: new Data({key}) }}")),
+        (
+            "options of acceptTLS",
+            format!(
+                "{{ certificate: () => ({{ cert: new crypto.CertificateChain({cert}), key: new crypto.PrivateKey({key}) }}) }}"
+            ),
+        ),
     ] {
         let tls_port = free_port();
         let script = format!(
