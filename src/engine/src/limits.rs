@@ -4,18 +4,26 @@
 use std::time::Duration;
 
 /// Heap of one worker's scripts, in bytes. Below the process's own ceiling (RLIMIT_DATA), so that a script that hoards
-/// values gets an exception first. Bytes behind `Data` objects are not in it: a script that hoards those reaches the ceiling.
+/// values gets an exception first. Bytes behind `Data` objects are not in it: see `SCRIPT_DATA_BYTES`.
 pub(crate) const SCRIPT_HEAP_BYTES: usize = 24 << 20;
+/// Bytes behind the `Data` and messages that the scripts of a worker keep, all versions together.
+pub(crate) const SCRIPT_DATA_BYTES: usize = 256 << 20;
+/// What a head that came in a stream and is kept by a script counts of it: the few lines that most have, and their share of
+/// the block that they were read into.
+pub(crate) const SCRIPT_HEAD_BYTES: usize = 4 << 10;
 /// What the scripts of a worker may use. The owner of the engine sets it; the defaults are the constants of this file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptLimits {
     /// Heap of the scripts, bytes.
     pub heap_bytes: usize,
+    /// Bytes behind `Data` and messages that scripts keep: no heap of theirs counts them.
+    pub data_bytes: usize,
     /// What filters hold together while they wait or collect messages, bytes.
     pub held_bytes: usize,
     /// Native stack of a call, bytes: recursion ends in an exception there.
     pub stack_bytes: usize,
-    /// Longest time of one call; beyond it the call is interrupted and its pipeline ends with an error.
+    /// Longest time of one call, of the processor, or ten times as long by the clock; beyond it the call is interrupted and
+    /// its pipeline ends with an error.
     pub call_time: Duration,
     /// `Timeout` objects that run at a time.
     pub timers: usize,
@@ -27,6 +35,7 @@ impl Default for ScriptLimits {
     fn default() -> Self {
         ScriptLimits {
             heap_bytes: SCRIPT_HEAP_BYTES,
+            data_bytes: SCRIPT_DATA_BYTES,
             held_bytes: WORKER_HELD_BYTES,
             stack_bytes: SCRIPT_STACK_BYTES,
             call_time: SCRIPT_CALLBACK_TIME,
@@ -42,8 +51,14 @@ pub(crate) const CONNECTIONS: usize = 1 << 20;
 pub(crate) const SCRIPT_STACK_BYTES: usize = 256 << 10;
 /// Stack of a worker thread beside that of its scripts, in bytes: the engine's own frames.
 pub(crate) const ENGINE_STACK_BYTES: usize = 768 << 10;
-/// A script that has not returned for so long is interrupted; its pipeline ends with an error.
-pub(crate) const SCRIPT_CALLBACK_TIME: Duration = Duration::from_secs(10);
+/// A script that has not returned for so long is interrupted; its pipeline ends with an error. While it runs its worker
+/// serves nobody else, so this is the longest wait that one bad callback may put on all connections: callbacks take
+/// microseconds, clients and health checks give up after one to several seconds (kubelet's probes: 1 s), and the slowest
+/// honest work, a JSON text of tens of megabytes, ends within it. Counted is the processor's time, so that a Pod that may use
+/// a hundredth of one does not lose its scripts for being slow.
+pub(crate) const SCRIPT_CALLBACK_TIME: Duration = Duration::from_secs(1);
+/// How many times as long by the clock a call may take: a call that waits for something, a file on a dead server, ends too.
+pub(crate) const SCRIPT_CLOCK_FACTOR: u32 = 10;
 /// Steps of one turn of the loop before it is considered stuck and ended with an error (`loop`, mutual links).
 pub(crate) const TURN_STEPS: usize = 1 << 20;
 /// Bytes read from a socket at once, as a rule.
@@ -92,6 +107,9 @@ pub(crate) const SCRIPT_TIMERS: usize = 100_000;
 pub(crate) const TASK_SECONDS: (f64, f64) = (0.01, 86_400.0);
 /// Jobs (promise callbacks) run at the end of one turn before the loop goes round again.
 pub(crate) const JOBS_PER_TURN: usize = 10_000;
+/// Looks of the script engine at its clock (one every ten thousand steps or so) after which promise callbacks wait for the
+/// next turn though they are fewer.
+pub(crate) const JOB_TICKS_PER_TURN: u64 = 64;
 /// Events that a filter may hold while it waits (for a promise, a gate, a decision) before the stream fails with
 /// BufferOverflow.
 pub(crate) const HELD_EVENTS: usize = 65_536;
@@ -154,6 +172,15 @@ pub(crate) const SHARED_QUOTAS: usize = 4096;
 pub(crate) const SHARED_FILES: usize = 64;
 /// Processes of one worker that run (`exec`).
 pub(crate) const PROCESSES: usize = 256;
+/// How long a process of a pipeline that has ended may go on after SIGTERM before SIGKILL ends it. Shells and servers end
+/// within milliseconds; what flushes to a disk gets its time, as an orchestrator gives it.
+pub(crate) const PROCESS_END: Duration = Duration::from_secs(5);
+/// The same for processes of a worker that ends itself: whoever ends it waits for it.
+pub(crate) const PROCESS_END_WITH_WORKER: Duration = Duration::from_secs(1);
+/// Bytes kept for the reader of a named pipe that a script writes; what comes beyond is lost.
+pub(crate) const FIFO_PENDING_BYTES: usize = 1 << 20;
+/// How long a script may wait for a named pipe that it reads or writes whole (`os.read`, `os.write`).
+pub(crate) const FIFO_TIME: Duration = Duration::from_secs(1);
 /// Bytes of a process's standard error that are kept for `onExit`.
 pub(crate) const PROCESS_STDERR_BYTES: usize = 64 << 10;
 /// Parameters taken from one query string.
@@ -239,6 +266,10 @@ pub(crate) const PROTOBUF_DEPTH: usize = 40;
 pub(crate) const ZLIB_BYTES: usize = 16 << 20;
 /// Maps that scripts share by name (`algo.SharedMap`), in the process.
 pub(crate) const SHARED_MAPS: usize = 1024;
+/// Bytes of all shared maps together.
+pub(crate) const SHARED_BYTES: usize = 16 << 20;
+/// Bytes of the name of a shared map, and of the key of a shared quota.
+pub(crate) const SHARED_NAME_BYTES: usize = 1 << 10;
 /// Bytes of one shared map: keys, texts, and `SHARED_ENTRY_BYTES` for each entry.
 pub(crate) const SHARED_MAP_BYTES: usize = 8 << 20;
 /// What an entry of a shared map takes beside its key and text, bytes.

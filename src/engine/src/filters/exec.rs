@@ -1,5 +1,6 @@
 //! `exec(command | argv | fn, { env, stderr, pty, onStart, onExit })`: a process between input and output.
 //! Example: `.exec('wc -l', { onExit: code => [new Data(code), new StreamEnd] })`. Source: pipyjs/filters.md section 9.
+//! DEVIATES: upstream leaves alone what ignores SIGTERM; here SIGKILL follows (limits.rs), for nobody else would end it.
 
 use super::pour::pour;
 use super::process::{self, Command, Process, Stderr};
@@ -9,7 +10,7 @@ use crate::js::{self, Callback, JsData};
 use crate::limits;
 use crate::pipeline::{Build, Closed, Cx, Filter, Given, Make, Out, Port, Realm, Spec, Subs, Task, Wake, spawn};
 use bytes::Bytes;
-use rquickjs::{Class, Value};
+use rquickjs::Value;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -156,7 +157,7 @@ impl Exec {
             return Ok(());
         };
         let errors = match self.settings.stderr {
-            Stderr::Collect => Class::instance(cx.js.clone(), JsData { data: errors })
+            Stderr::Collect => JsData::object(&cx.js, errors)
                 .map_err(|error| cx.failed(&out.place(), error))?
                 .into_value(),
             Stderr::Drop | Stderr::Merge => Value::new_undefined(cx.js.clone()),

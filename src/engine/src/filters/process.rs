@@ -21,9 +21,13 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
+
+/// Between two looks at the processes of a worker that ends: nothing else is left to wait with.
+const REAP_PAUSE: Duration = Duration::from_millis(5);
 
 thread_local! {
     static REAPER: Reaper = Reaper::default();
@@ -34,12 +38,22 @@ thread_local! {
 struct Reaper {
     running: RefCell<Vec<Running>>,
     task: RefCell<Option<Task>>,
+    /// One of them is to end by a certain time.
+    hurried: Rc<Notify>,
 }
 
 struct Running {
     pid: Pid,
-    ended: Rc<Cell<bool>>,
+    state: Rc<State>,
     tell: Option<oneshot::Sender<i32>>,
+}
+
+/// What its owner and the reaper know of a process.
+#[derive(Default)]
+struct State {
+    ended: Cell<bool>,
+    /// When SIGKILL follows the SIGTERM that was sent.
+    kill_at: Cell<Option<Instant>>,
 }
 
 /// What to start.
@@ -65,10 +79,10 @@ pub(super) enum Stderr {
     Merge,
 }
 
-/// A running process. Dropping it sends SIGTERM; what is left of it is waited for.
+/// A running process. Dropping it sends SIGTERM, and SIGKILL when that was ignored; what is left of it is waited for.
 pub(super) struct Process {
     pid: Pid,
-    ended: Rc<Cell<bool>>,
+    state: Rc<State>,
 }
 
 /// Our ends of a process's pipes, and what says that it has ended.
@@ -93,7 +107,7 @@ impl Process {
 
     /// Sends SIGTERM, unless it has ended: its number may be another's then.
     pub(super) fn terminate(&self) {
-        if !self.ended.get()
+        if !self.state.ended.get()
             && let Err(error) = kill(self.pid, Signal::SIGTERM)
         {
             tracing::debug!(target: "pjs", pid = self.pid(), %error, "cannot end a process");
@@ -104,6 +118,9 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.terminate();
+        self.state.kill_at.set(Some(Instant::now() + limits::PROCESS_END));
+        // Past the end of the thread its reaper has done that.
+        REAPER.try_with(|reaper| reaper.hurried.notify_one()).ok();
     }
 }
 
@@ -123,25 +140,36 @@ pub(super) fn start(command: &Command) -> Result<Started, String> {
         false => pipes(command),
     };
     let (pid, stdin, stdout, stderr) = ends.map_err(failed)?;
-    let ended = Rc::<Cell<bool>>::default();
+    let state = Rc::<State>::default();
     let (tell, exit) = oneshot::channel();
     REAPER.with(|reaper| {
         reaper.running.borrow_mut().push(Running {
             pid,
-            ended: ended.clone(),
+            state: state.clone(),
             tell: Some(tell),
         });
         let mut task = reaper.task.borrow_mut();
         if task.as_ref().is_none_or(Task::is_done) {
+            let hurried = reaper.hurried.clone();
             *task = Some(spawn(async move {
                 while REAPER.with(Reaper::reap) {
-                    exits.recv().await;
+                    let kill = async {
+                        match REAPER.with(Reaper::next_kill) {
+                            Some(at) => tokio::time::sleep_until(at.into()).await,
+                            None => std::future::pending().await,
+                        }
+                    };
+                    tokio::select! {
+                        _ = exits.recv() => {}
+                        () = hurried.notified() => {}
+                        () = kill => {}
+                    }
                 }
             }));
         }
     });
     Ok(Started {
-        process: Process { pid, ended },
+        process: Process { pid, state },
         stdin,
         stdout,
         stderr,
@@ -158,9 +186,18 @@ impl Reaper {
                 Ok(WaitStatus::Exited(_, code)) => code,
                 Ok(WaitStatus::Signaled(_, signal, _)) => 128 + signal as i32,
                 Err(Errno::ECHILD) => -1,
-                Ok(_) | Err(_) => return true,
+                Ok(_) | Err(_) => {
+                    let is_late = process.state.kill_at.get().is_some_and(|at| at <= Instant::now());
+                    if is_late {
+                        process.state.kill_at.set(None);
+                        tracing::warn!(target: "subproc", pid = process.pid.as_raw(), "a process ignores SIGTERM; it is killed");
+                        // It cannot have gone: it was not waited for.
+                        kill(process.pid, Signal::SIGKILL).ok();
+                    }
+                    return true;
+                }
             };
-            process.ended.set(true);
+            process.state.ended.set(true);
             // Who does not listen has gone.
             if let Some(tell) = process.tell.take() {
                 tell.send(code).ok();
@@ -169,15 +206,24 @@ impl Reaper {
         });
         !running.is_empty()
     }
+
+    /// When the next one is to be killed.
+    fn next_kill(&self) -> Option<Instant> {
+        let running = self.running.borrow();
+        running.iter().filter_map(|process| process.state.kill_at.get()).min()
+    }
 }
 
 impl Drop for Reaper {
-    /// The worker ends: so do its processes, also those of pipelines that nobody ended.
+    /// The worker ends: so do its processes, also those of pipelines that nobody ended. None is left, nor a zombie of one.
     fn drop(&mut self) {
-        for process in self.running.take() {
-            if !process.ended.get() {
-                kill(process.pid, Signal::SIGTERM).ok();
-            }
+        let end = Instant::now() + limits::PROCESS_END_WITH_WORKER;
+        for process in self.running.get_mut() {
+            kill(process.pid, Signal::SIGTERM).ok();
+            process.state.kill_at.set(Some(end));
+        }
+        while self.reap() {
+            std::thread::sleep(REAP_PAUSE);
         }
     }
 }
