@@ -20,6 +20,8 @@ pub struct Counters {
     pub inbound_in: Counter,
     /// Bytes sent to accepted connections.
     pub inbound_out: Counter,
+    /// Connections that are being opened.
+    pub dialing: Gauge,
     /// Connections that we opened and that are open now.
     pub outbound: Gauge,
     /// Bytes received from connections that we opened.

@@ -4,6 +4,7 @@
 use super::connection::{Connection, Target};
 use super::connections::Listed;
 use super::options::{Protocol, SocketOptions, set_transparent};
+use super::port_count::{Place, PortCount};
 use super::{udp, udp_server};
 use crate::error::Error;
 use crate::event::Event;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
@@ -66,6 +68,8 @@ pub(crate) struct ListenOptions {
     pub socket: Rc<SocketOptions>,
     /// Connections at a time on this thread; accepting pauses at the limit.
     pub max_connections: Option<usize>,
+    /// Connections at a time on all threads together.
+    pub max_port_connections: Option<usize>,
     /// Ask the system for the original destination of redirected connections.
     pub transparent: bool,
     /// Count the traffic of each peer apart.
@@ -88,13 +92,11 @@ impl ListenOptions {
                 .filter(|count| *count >= 0.0)
                 .map(|count| count as usize))
         };
-        // DEVIATES: the limit of the whole port is split evenly, so that threads need not count together.
-        let of_port = count("maxPortConnections")?.map(|count| count.div_ceil(js::host(ctx).facts().threads.max(1)));
-        let of_thread = count("maxConnections")?;
         Ok(ListenOptions {
             protocol,
             socket: Rc::new(SocketOptions::parse(options)?),
-            max_connections: of_thread.into_iter().chain(of_port).min(),
+            max_connections: count("maxConnections")?,
+            max_port_connections: count("maxPortConnections")?,
             transparent: options.boolean("transparent")?.unwrap_or(false),
             peer_stats: options.boolean("peerStats")?.unwrap_or(false),
         })
@@ -135,6 +137,7 @@ pub(crate) struct ListenTarget {
 /// An open port. Dropping it closes the port; connections go on.
 pub(crate) struct Listener {
     target: Rc<RefCell<ListenTarget>>,
+    slots: Rc<Slots>,
     _accepting: Accepting,
 }
 
@@ -152,9 +155,12 @@ impl Drop for CloseOnDrop {
     }
 }
 
-struct Slots {
+/// What its connections count for.
+pub(super) struct Slots {
     open: Cell<usize>,
     freed: Notify,
+    /// With those of the other threads.
+    pub(super) port: Arc<PortCount>,
 }
 
 impl Listener {
@@ -187,19 +193,30 @@ impl Listener {
     }
 
     /// Starts to accept.
-    pub(crate) fn start(bound: Bound, target: ListenTarget) -> Self {
+    pub(crate) fn start(address: Address, bound: Bound, target: ListenTarget) -> Self {
         let target = Rc::new(RefCell::new(target));
+        let slots = Rc::new(Slots {
+            open: Cell::new(0),
+            freed: Notify::new(),
+            port: PortCount::of(address),
+        });
         let accepting = match bound {
-            Bound::Tcp(socket) => Accepting::Tcp(spawn(accept(socket, target.clone()))),
+            Bound::Tcp(socket) => Accepting::Tcp(spawn(accept(socket, target.clone(), slots.clone()))),
             Bound::Udp(socket) => {
                 let closed = Rc::new(Notify::new());
                 // Not ended with the listener: see `serve`.
-                tokio::task::spawn_local(udp_server::serve(socket, target.clone(), closed.clone()));
+                tokio::task::spawn_local(udp_server::serve(
+                    socket,
+                    target.clone(),
+                    closed.clone(),
+                    slots.port.clone(),
+                ));
                 Accepting::Udp(CloseOnDrop(closed))
             }
         };
         Listener {
             target,
+            slots,
             _accepting: accepting,
         }
     }
@@ -211,15 +228,15 @@ impl Listener {
 
     /// New connections get this from now on.
     pub(crate) fn retarget(&self, target: ListenTarget) {
-        *self.target.borrow_mut() = target;
+        let old = self.target.replace(target);
+        drop(old);
+        // Its limits may be others.
+        self.slots.freed.notify_one();
+        self.slots.port.look_again();
     }
 }
 
-async fn accept(socket: TcpListener, target: Rc<RefCell<ListenTarget>>) {
-    let slots = Rc::new(Slots {
-        open: Cell::new(0),
-        freed: Notify::new(),
-    });
+async fn accept(socket: TcpListener, target: Rc<RefCell<ListenTarget>>, slots: Rc<Slots>) {
     let name = socket
         .local_addr()
         .map(|address| address.to_string())
@@ -237,7 +254,14 @@ async fn accept(socket: TcpListener, target: Rc<RefCell<ListenTarget>>) {
             continue;
         }
         match socket.accept().await {
-            Ok((stream, peer)) => accepted(stream, peer, &name, &target.borrow().clone(), &slots),
+            Ok((stream, peer)) => {
+                // A thread that waited for a place before it accepts would keep it from one that has somebody to serve. So
+                // each thread may hold one connection that is not served yet, as the backlog holds others.
+                let limit = || target.borrow().options.max_port_connections;
+                let place = slots.port.place(limit).await;
+                let target = target.borrow().clone();
+                accepted(stream, peer, &name, &target, &slots, place);
+            }
             Err(error) => {
                 tracing::warn!(target: "listener", %error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -246,7 +270,7 @@ async fn accept(socket: TcpListener, target: Rc<RefCell<ListenTarget>>) {
     }
 }
 
-fn accepted(stream: TcpStream, peer: SocketAddr, name: &str, target: &ListenTarget, slots: &Rc<Slots>) {
+fn accepted(stream: TcpStream, peer: SocketAddr, name: &str, target: &ListenTarget, slots: &Rc<Slots>, place: Place) {
     let local = stream.local_addr().unwrap_or(peer);
     let original = target
         .options
@@ -261,6 +285,7 @@ fn accepted(stream: TcpStream, peer: SocketAddr, name: &str, target: &ListenTarg
     let sink = Rc::new(InboundSink {
         connection: RefCell::default(),
         slots: slots.clone(),
+        _place: place,
         _listed: Listed::new(realm, &inbound),
     });
     let instance = Instance::create(realm, &target.layout, context, Output::Sink(sink.clone()), None, 0);
@@ -277,6 +302,7 @@ fn accepted(stream: TcpStream, peer: SocketAddr, name: &str, target: &ListenTarg
 struct InboundSink {
     connection: RefCell<Option<Rc<Connection>>>,
     slots: Rc<Slots>,
+    _place: Place,
     _listed: Listed,
 }
 

@@ -14,6 +14,7 @@ mod options;
 mod outbound;
 mod outbound_info;
 mod pem;
+mod port_count;
 mod ports;
 mod sockopt;
 mod sweep;

@@ -1,7 +1,8 @@
 //! Options of `listen` and `connect` one by one, on loopback. Expectations: pipyjs/model.md 1.7 and section 2, http.md
 //! section 6.
 
-use crate::worker::testing::{DEADLINE, eventually, exchange, free_port, serve};
+use crate::worker::testing::{DEADLINE, codebase, eventually, exchange, free_port, serve};
+use crate::worker::{Engine, Options};
 use nix::libc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -206,6 +207,44 @@ async fn listeners_stop_accepting_at_their_limit() {
             .expect("read");
         assert_eq!(served_now, b'.', "{option}");
     }
+}
+
+/// The same row: over all threads of the process. Which thread gets a connection is the system's choice.
+#[tokio::test(flavor = "current_thread")]
+async fn the_limit_of_a_port_holds_over_threads() {
+    let port = free_port();
+    let script = format!("pipy().listen({port}, {{ maxPortConnections: 3 }}).onStart(() => new Data('.'))");
+    let options = Options {
+        threads: 4,
+        reuse_port: true,
+        ..Options::default()
+    };
+    let engine = Engine::start(codebase("1", &[("/main.js", &script)]), options).await;
+    let _engine = engine.expect("it loads");
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await;
+        streams.push(stream.expect("it listens, or the backlog takes it"));
+    }
+    let mut seen = 0;
+    while !streams.is_empty() {
+        let (mut open, mut waiting) = (Vec::new(), Vec::new());
+        let wanted = streams.len().min(3);
+        let end = tokio::time::Instant::now() + DEADLINE;
+        while open.len() < wanted && tokio::time::Instant::now() < end {
+            for mut stream in std::mem::take(&mut streams) {
+                match timeout(std::time::Duration::from_millis(20), stream.read_u8()).await {
+                    Ok(byte) => open.push(byte.map(|_| stream).expect("it is open")),
+                    Err(_) => waiting.push(stream),
+                }
+            }
+            streams.append(&mut waiting);
+        }
+        // More would be there by now: all were asked, some several times.
+        assert_eq!(open.len(), wanted, "served at a time, after {seen}");
+        seen += open.len();
+    }
+    assert_eq!(seen, 20);
 }
 
 /// What is buffered beyond `bufferLimit` aborts the connection; a peer that takes nothing for `writeTimeout` too.

@@ -8,13 +8,14 @@ use super::{dns, udp};
 use crate::event::StreamError;
 use crate::js::{self, Options};
 use crate::limits;
-use crate::metrics::Traffic;
+use crate::metrics::{Counters, Traffic};
 use crate::pipeline::{Port, Realm, Task, Wake, spawn};
 use rquickjs::{Ctx, Value};
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
@@ -137,7 +138,9 @@ impl Dial {
             port,
         });
         connections::list_outbound(&facts);
-        let task = spawn(dial(facts.clone(), options, report, realm.has_room()));
+        // Many may be asked for before the first one is open.
+        let place = realm.has_room().then(|| Dialing::new(&realm.counters));
+        let task = spawn(dial(facts.clone(), options, report, place));
         Dial {
             info: OutboundInfo { shared: facts },
             _task: task,
@@ -165,8 +168,25 @@ impl Facts {
     }
 }
 
-async fn dial(facts: Rc<Facts>, options: DialOptions, report: bool, has_room: bool) {
-    if !has_room {
+/// Counts as a connection until there is one.
+struct Dialing(Arc<Counters>);
+
+impl Dialing {
+    fn new(counters: &Arc<Counters>) -> Self {
+        counters.dialing.add(1);
+        Dialing(counters.clone())
+    }
+}
+
+impl Drop for Dialing {
+    fn drop(&mut self) {
+        self.0.dialing.add(-1);
+    }
+}
+
+/// `place`: None where this worker has as many connections as it may.
+async fn dial(facts: Rc<Facts>, options: DialOptions, report: bool, place: Option<Dialing>) {
+    if place.is_none() {
         tracing::error!(target: "outbound", "cannot connect: this worker has as many connections as it may (--max-connections)");
         facts.state.set("closed");
         return facts.tell(Progress::Failed(StreamError::ConnectionRefused));

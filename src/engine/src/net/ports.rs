@@ -84,7 +84,7 @@ impl Ports {
         };
         let (ip, port) = (address.socket.ip(), address.socket.port());
         tracing::info!(target: "listener", "listening on {protocol} port {port} at {ip}");
-        let listener = Listener::start(socket, target);
+        let listener = Listener::start(address, socket, target);
         self.listeners.borrow_mut().insert(address, listener);
     }
 

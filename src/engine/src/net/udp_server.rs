@@ -4,6 +4,7 @@
 use super::connections::Listed;
 use super::listener::{ListenTarget, next_inbound};
 use super::options::SocketOptions;
+use super::port_count::{Place, PortCount};
 use super::sweep::{self, Sweep};
 use super::udp::{self, Datagrams, Sender};
 use crate::event::{Event, StreamError};
@@ -18,13 +19,19 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 
 /// Receives until `closed` is told; then lives on until the pipelines that are under way have answered.
-pub(super) async fn serve(socket: UdpSocket, target: Rc<RefCell<ListenTarget>>, closed: Rc<Notify>) {
+pub(super) async fn serve(
+    socket: UdpSocket,
+    target: Rc<RefCell<ListenTarget>>,
+    closed: Rc<Notify>,
+    port: Arc<PortCount>,
+) {
     let socket = Rc::new(socket);
     let local = socket.local_addr().ok();
     let server = Rc::new(Server {
@@ -32,6 +39,7 @@ pub(super) async fn serve(socket: UdpSocket, target: Rc<RefCell<ListenTarget>>, 
         name: local.map(|address| address.to_string()).unwrap_or_default(),
         sender: Sender::new(socket.clone(), limits::CONGESTION_BYTES),
         target,
+        port,
         peers: RefCell::default(),
         order: RefCell::default(),
         is_open: Cell::new(true),
@@ -65,6 +73,8 @@ struct Server {
     /// Its address, for metrics.
     name: String,
     target: Rc<RefCell<ListenTarget>>,
+    /// Peers of all threads.
+    port: Arc<PortCount>,
     peers: RefCell<HashMap<SocketAddr, Rc<Peer>>>,
     /// Peers in the order in which they came, with their numbers; those that have gone stay until their turn.
     order: RefCell<VecDeque<(SocketAddr, u32)>>,
@@ -85,6 +95,7 @@ struct Peer {
     child: RefCell<Option<Child>>,
     traffic: Rc<Traffic>,
     _listed: Listed,
+    _place: Place,
     datagrams: RefCell<Datagrams>,
     tap: Rc<Tap>,
     /// It has sent something since it was last looked at for eviction.
@@ -121,6 +132,7 @@ impl Server {
         if count >= limits::UDP_PEERS {
             self.evict();
         }
+        let place = self.port.take(target.options.max_port_connections)?;
         let local = self.local.unwrap_or(address);
         let number = next_inbound();
         let inbound = Rc::new(Inbound::new(InboundInfo::new(number, local, address, None)));
@@ -141,6 +153,7 @@ impl Server {
                 child: RefCell::new(Some(Child::new(instance))),
                 traffic,
                 _listed: Listed::new(&realm, &inbound),
+                _place: place,
                 datagrams: RefCell::default(),
                 tap: Rc::default(),
                 is_active: Cell::new(false),
