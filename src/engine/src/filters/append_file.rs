@@ -1,7 +1,9 @@
 //! A file that bytes are appended to, which several threads may share, with rotation: put aside as `<timestamp>-<name>` when
-//! it is large or old. For `tee` and the loggers' `toFile`. Written on the worker's thread: bytes go to the page cache.
+//! it is large or old. For `tee` and the loggers' `toFile`. Written on the worker's thread: bytes go to the page cache. A named pipe
+//! is never waited for (fifo.rs).
 //! Source: pipyjs/filters.md section 9 (`tee`: `append`, `maxFileSize`, `maxFileCount`, `rotateInterval`).
 
+use super::fifo::Fifo;
 use crate::js::{self, Options};
 use crate::limits;
 use std::cell::RefCell;
@@ -49,10 +51,15 @@ pub(crate) struct AppendFile {
 
 #[derive(Default)]
 struct State {
-    file: Option<File>,
+    file: Option<Opened>,
     opened: Option<Instant>,
     tried: Option<Instant>,
     was_opened: bool,
+}
+
+enum Opened {
+    File(File),
+    Pipe(Fifo),
 }
 
 impl AppendFile {
@@ -90,10 +97,16 @@ impl AppendFile {
             }
             state.tried = Some(Instant::now());
             let truncate = self.rotation.truncate && !state.was_opened;
-            let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
-            if truncate {
-                file.set_len(0)?;
-            }
+            let file = match Fifo::open(&self.path)? {
+                Some(pipe) => Opened::Pipe(pipe),
+                None => {
+                    let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+                    if truncate {
+                        file.set_len(0)?;
+                    }
+                    Opened::File(file)
+                }
+            };
             *state = State {
                 file: Some(file),
                 opened: Some(Instant::now()),
@@ -102,7 +115,8 @@ impl AppendFile {
             };
         }
         match &mut state.file {
-            Some(file) => file.write_all(bytes),
+            Some(Opened::File(file)) => file.write_all(bytes),
+            Some(Opened::Pipe(pipe)) => pipe.write(bytes),
             None => Ok(()),
         }
     }
@@ -113,7 +127,11 @@ impl AppendFile {
         if rotation.max_bytes.is_none() && rotation.interval.is_none() {
             return Ok(false);
         }
-        let Some(file) = &state.file else { return Ok(true) };
+        let file = match &state.file {
+            Some(Opened::File(file)) => file,
+            Some(Opened::Pipe(_)) => return Ok(false),
+            None => return Ok(true),
+        };
         let ours = file.metadata()?;
         // Another thread has put it aside.
         match fs::metadata(&self.path) {

@@ -37,6 +37,7 @@ mod encode_resp;
 mod encode_thrift;
 mod encode_web_socket;
 mod exec;
+mod fifo;
 mod fork;
 mod handle;
 mod handle_message;

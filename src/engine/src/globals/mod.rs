@@ -33,6 +33,7 @@ mod logging;
 mod logging_http;
 mod logging_syslog;
 mod os;
+mod os_file;
 mod os_path;
 mod pipeline;
 mod pipy;

@@ -1,14 +1,12 @@
 //! `os`: environment, files of the operating system, signals to processes. Paths: os_path.rs.
 //! Calls block the worker: they are for start-up and small files. Source: pipyjs/globals.md section 4.
 
-use super::os_path;
-use crate::data::Data;
+use super::{os_file, os_path};
 use crate::js::{self, JsData, Options, throw_error, throw_type, value_to_data};
-use crate::limits;
 use rquickjs::function::{Function, Opt};
 use rquickjs::{Class, Ctx, Object, Value};
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
@@ -104,21 +102,9 @@ fn list(dir: &str) -> Vec<String> {
     names
 }
 
-/// At most `limits::HELD_BYTES`.
-fn contents(path: &str) -> io::Result<Data> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?
-        .take(limits::HELD_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() > limits::HELD_BYTES {
-        return Err(io::Error::other(format!("larger than {} bytes", limits::HELD_BYTES)));
-    }
-    Ok(bytes.into())
-}
-
 fn read<'js>(ctx: Ctx<'js>, path: String) -> js::Result<Class<'js, JsData>> {
-    match contents(&path) {
-        Ok(data) => Class::instance(ctx, JsData { data }),
+    match os_file::read(&path) {
+        Ok(bytes) => JsData::object(&ctx, bytes.into()),
         Err(error) => {
             tracing::debug!(target: "files", path, %error, "cannot open file");
             Err(throw_error(&ctx, &format!("cannot open file: {path}")))
@@ -127,8 +113,8 @@ fn read<'js>(ctx: Ctx<'js>, path: String) -> js::Result<Class<'js, JsData>> {
 }
 
 fn read_file<'js>(ctx: Ctx<'js>, path: String) -> js::Result<Value<'js>> {
-    match contents(&path) {
-        Ok(data) => Ok(Class::instance(ctx, JsData { data })?.into_value()),
+    match os_file::read(&path) {
+        Ok(bytes) => Ok(JsData::object(&ctx, bytes.into())?.into_value()),
         Err(error) => {
             tracing::error!(target: "files", path, %error, "cannot open file");
             Ok(Value::new_null(ctx))
@@ -143,12 +129,12 @@ fn bytes<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Vec<u8>> {
 
 fn write<'js>(ctx: Ctx<'js>, path: String, data: Value<'js>) -> js::Result<()> {
     let bytes = bytes(&ctx, &data)?;
-    fs::write(&path, bytes).map_err(|error| failed(&ctx, "write file", &path, &error))
+    os_file::write(&path, &bytes).map_err(|error| failed(&ctx, "write file", &path, &error))
 }
 
 fn write_file<'js>(ctx: Ctx<'js>, path: String, data: Value<'js>) -> js::Result<()> {
     let bytes = bytes(&ctx, &data)?;
-    if let Err(error) = fs::write(&path, bytes) {
+    if let Err(error) = os_file::write(&path, &bytes) {
         tracing::error!(target: "files", path, %error, "cannot write file");
     }
     Ok(())

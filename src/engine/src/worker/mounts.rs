@@ -3,9 +3,11 @@
 
 use crate::limits;
 use bytes::Bytes;
+use nix::fcntl::OFlag;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Name → folder.
@@ -43,7 +45,9 @@ impl Mounts {
     pub(super) fn read(&self, path: &str) -> Option<Bytes> {
         let (name, rest) = path.strip_prefix('/')?.split_once('/')?;
         let path = self.0.get(name)?.join(rest);
-        let file = fs::File::open(&path).ok()?;
+        // A named pipe is not waited for.
+        let flags = OFlag::O_NONBLOCK.bits();
+        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(&path).ok()?;
         let facts = file.metadata().ok()?;
         if !facts.is_file() || facts.len() > limits::HELD_BYTES as u64 {
             return None;
