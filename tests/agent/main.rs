@@ -6,6 +6,7 @@
 mod admin_pipelines;
 mod admin_tls;
 mod container;
+mod hostile_scripts;
 mod life;
 mod metrics;
 mod plain;

@@ -12,6 +12,8 @@ pub(crate) const THREADS: usize = 1024;
 pub(crate) const PEM_BYTES: u64 = 1 << 20;
 /// What `--script-heap` may ask for, bytes.
 pub(crate) const SCRIPT_HEAP: std::ops::RangeInclusive<usize> = 4 << 20..=64 << 30;
+/// What `--script-data` may ask for, bytes.
+pub(crate) const SCRIPT_DATA: std::ops::RangeInclusive<usize> = 1 << 20..=64 << 30;
 /// What `--script-stack` may ask for, bytes.
 pub(crate) const SCRIPT_STACK: std::ops::RangeInclusive<usize> = 64 << 10..=64 << 20;
 /// How far the times of files may lie behind the clock: the kernel stamps them by its tick.

@@ -1,5 +1,6 @@
-//! One budget a worker for the bytes that its filters hold while they wait or collect a message: each has its own bound
-//! (limits.rs), but many together must not fill the process. Not for what sockets have pending: back-pressure bounds that.
+//! Two budgets a worker, for bytes that no heap of scripts counts: what its filters hold while they wait or collect a
+//! message, and what `Data` and messages of scripts keep. Each holder has its own bound (limits.rs), but many together must
+//! not fill the process. Not for what sockets have pending: back-pressure bounds that.
 //! Source: pipyjs/http.md section 7; issue 4, "Limits".
 
 use crate::limits;
@@ -7,39 +8,74 @@ use std::cell::Cell;
 
 thread_local! {
     // A worker is a thread, and all its realms share its memory.
-    static LEFT: Cell<usize> = const { Cell::new(limits::WORKER_HELD_BYTES) };
+    static HELD: Cell<usize> = const { Cell::new(limits::WORKER_HELD_BYTES) };
+    static DATA: Cell<usize> = const { Cell::new(limits::SCRIPT_DATA_BYTES) };
 }
 
-/// Gives this worker its budget, bytes. Before anything is held.
-pub(crate) fn set(bytes: usize) {
-    LEFT.set(bytes);
+/// Gives this worker its budgets, bytes: of filters, and of the scripts' `Data`. Before anything is held.
+pub(crate) fn set(held: usize, data: usize) {
+    HELD.set(held);
+    DATA.set(data);
 }
 
-/// What one holder has taken from the budget; given back when dropped.
+/// Whose budget it is.
+#[derive(Clone, Copy, Debug, Default)]
+enum Pool {
+    #[default]
+    Filters,
+    Scripts,
+}
+
+impl Pool {
+    fn with<R>(self, f: impl FnOnce(&Cell<usize>) -> R) -> R {
+        match self {
+            Pool::Filters => HELD.with(f),
+            Pool::Scripts => DATA.with(f),
+        }
+    }
+}
+
+/// What one holder has taken from its budget; given back when dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Share(usize);
+pub(crate) struct Share {
+    pool: Pool,
+    taken: usize,
+}
 
 impl Share {
+    /// Of the budget for `Data` of scripts; `default` is of the filters'.
+    pub(crate) fn of_scripts() -> Self {
+        Share {
+            pool: Pool::Scripts,
+            taken: 0,
+        }
+    }
+
     /// Takes so many bytes more; false, and nothing is taken, when there are not as many left.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
-        let Some(left) = LEFT.get().checked_sub(bytes) else {
-            return false;
-        };
-        LEFT.set(left);
-        self.0 += bytes;
-        true
+        let is_taken = self.pool.with(|pool| match pool.get().checked_sub(bytes) {
+            Some(left) => {
+                pool.set(left);
+                true
+            }
+            None => false,
+        });
+        if is_taken {
+            self.taken += bytes;
+        }
+        is_taken
     }
 
     /// Gives so many bytes back.
     pub(crate) fn shrink(&mut self, bytes: usize) {
-        let bytes = bytes.min(self.0);
-        self.0 -= bytes;
-        LEFT.set(LEFT.get().saturating_add(bytes));
+        let bytes = bytes.min(self.taken);
+        self.taken -= bytes;
+        self.pool.with(|pool| pool.set(pool.get().saturating_add(bytes)));
     }
 
     /// Gives all back.
     pub(crate) fn clear(&mut self) {
-        self.shrink(self.0);
+        self.shrink(self.taken);
     }
 }
 
@@ -55,9 +91,11 @@ mod tests {
 
     #[test]
     fn holders_share_what_there_is() {
-        set(10);
+        set(10, 10);
         let (mut one, mut two) = (Share::default(), Share::default());
+        let mut other = Share::of_scripts();
         assert!(one.grow(6) && !two.grow(5) && two.grow(4) && !one.grow(1));
+        assert!(other.grow(10) && !other.grow(1), "the budgets are apart");
         one.shrink(2);
         assert!(two.grow(2) && !two.grow(1));
         drop(two);

@@ -119,11 +119,16 @@ pub(super) static FLAGS: &[Flag] = &[
     flag(&["--trace-objects"], "accepted; nothing is traced"),
     value(&["--openssl-engine"], "ID", "refused: TLS here is not OpenSSL's"),
     value(&["--script-heap"], "SIZE", "heap of the scripts of each thread (24m)"),
+    value(
+        &["--script-data"],
+        "SIZE",
+        "bytes behind Data and messages that the scripts of each thread keep (256m)",
+    ),
     value(&["--script-stack"], "SIZE", "native stack of a call of a script (256k)"),
     value(
         &["--script-time"],
         "TIME",
-        "longest call of a script; beyond it its pipeline ends with an error (10s)",
+        "longest call of a script; beyond it its pipeline ends with an error (1s)",
     ),
     value(
         &["--script-timers"],

@@ -232,6 +232,10 @@ fn parse(program: &str, args: &[String]) -> Result<Command, String> {
                 let bytes = size(value).filter(|bytes| limits::SCRIPT_HEAP.contains(bytes));
                 config.limits.heap_bytes = bytes.ok_or_else(|| bad("bytes, or with k, m or g behind, from 4m"))?;
             }
+            "--script-data" => {
+                let bytes = size(value).filter(|bytes| limits::SCRIPT_DATA.contains(bytes));
+                config.limits.data_bytes = bytes.ok_or_else(|| bad("bytes, or with k, m or g behind, from 1m"))?;
+            }
             "--script-stack" => {
                 let bytes = size(value).filter(|bytes| limits::SCRIPT_STACK.contains(bytes));
                 config.limits.stack_bytes =

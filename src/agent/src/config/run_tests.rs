@@ -73,6 +73,7 @@ fn values() {
         let time = c.limits.call_time == Duration::from_secs(2);
         (heap, stack, c.limits.timers, c.limits.connections) == (32 << 20, 128 << 10, 7, 9) && time
     });
+    check("x --script-data=8m", |c| c.limits.data_bytes == 8 << 20);
     check("x --log-history-limit=2k", |c| c.log_history_bytes == 2048);
     check("x --no-reload --no-status --no-metrics", |c| {
         !c.reload && !c.status && !c.metrics
@@ -123,6 +124,7 @@ fn what_is_refused() {
     refuse("x --log-file-rotate-interval=5w", "invalid value");
     refuse("x --log-file-max-size=0", "invalid value");
     refuse("x --script-heap=1m", "invalid value");
+    refuse("x --script-data=1k", "invalid value");
     refuse("x --script-stack=1g", "invalid value");
     refuse("x --script-time=0", "invalid value");
     refuse("x --script-timers=0", "invalid value");

@@ -50,6 +50,7 @@ impl Active {
         let options = Options {
             limits: ScriptLimits {
                 heap_bytes: ceiling::heap_bytes(memory_bytes),
+                data_bytes: ceiling::data_bytes(memory_bytes),
                 held_bytes: ceiling::held_bytes(memory_bytes),
                 ..ScriptLimits::default()
             },

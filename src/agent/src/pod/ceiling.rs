@@ -26,6 +26,11 @@ pub(super) fn held_bytes(memory_bytes: u64) -> usize {
     usize::try_from(memory_bytes / 8).unwrap_or(usize::MAX)
 }
 
+/// What scripts may keep as `Data` below a ceiling: a body that filters may hold, and a text or two made of it.
+pub(super) fn data_bytes(memory_bytes: u64) -> usize {
+    usize::try_from(memory_bytes / 4).unwrap_or(usize::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -151,7 +151,7 @@ impl Deframe {
 fn fill<'js>(buffer: &Value<'js>, read: &mut Data) -> js::Result<()> {
     let read = std::mem::take(read);
     if let Ok(data) = Class::<JsData>::from_value(buffer) {
-        data.borrow_mut().data.append(read);
+        data.borrow_mut().append(buffer.ctx(), read)?;
     } else if let Some(array) = buffer.as_array() {
         for byte in read.to_vec() {
             array.set(array.len(), byte)?;

@@ -61,6 +61,9 @@ struct Named {
 
 /// The counter of that name; None when there are too many.
 fn named(key: &str, initial: f64) -> Option<Arc<Counter>> {
+    if key.len() > limits::SHARED_NAME_BYTES {
+        return None;
+    }
     static FIRST: OnceLock<Box<Named>> = OnceLock::new();
     let mut slot = &FIRST;
     for _ in 0..limits::SHARED_QUOTAS {
@@ -352,7 +355,11 @@ impl Quota {
         let counter = match key {
             None => Counter::new(initial),
             Some(key) => named(&key, initial).ok_or_else(|| {
-                let message = format!("more than {} quotas have a key", limits::SHARED_QUOTAS);
+                let message = format!(
+                    "more than {} quotas have a key, or one has more than {} bytes",
+                    limits::SHARED_QUOTAS,
+                    limits::SHARED_NAME_BYTES
+                );
                 throw_error(&ctx, &message)
             })?,
         };

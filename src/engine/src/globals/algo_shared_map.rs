@@ -11,9 +11,13 @@ use rquickjs::object::Accessor;
 use rquickjs::prelude::Opt;
 use rquickjs::{Ctx, Function, IntoJs, Object, Value};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 static TABLES: LazyLock<Mutex<HashMap<String, Arc<Table>>>> = LazyLock::new(Mutex::default);
+
+/// Bytes of all of them.
+static BYTES: AtomicUsize = AtomicUsize::new(0);
 
 #[derive(Default)]
 struct Table(Mutex<Contents>);
@@ -84,15 +88,22 @@ impl Contents {
         let Some(old) = self.values.remove(key) else {
             return false;
         };
-        self.bytes = self.bytes.saturating_sub(Contents::cost(key, &old));
+        let cost = Contents::cost(key, &old);
+        self.bytes = self.bytes.saturating_sub(cost);
+        BYTES.fetch_sub(cost, Ordering::Relaxed);
         true
     }
 
     /// False when there is no room.
     fn insert(&mut self, key: String, value: Shared) -> bool {
         let old = self.values.get(&key).map_or(0, |old| Contents::cost(&key, old));
-        let bytes = self.bytes - old + Contents::cost(&key, &value);
+        let new = Contents::cost(&key, &value);
+        let bytes = self.bytes - old + new;
         if bytes > limits::SHARED_MAP_BYTES {
+            return false;
+        }
+        let room = |all: usize| Some(all - old + new).filter(|all| *all <= limits::SHARED_BYTES || new <= old);
+        if BYTES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_err() {
             return false;
         }
         self.bytes = bytes;
@@ -107,6 +118,13 @@ fn table(ctx: &Ctx<'_>, name: &str) -> js::Result<Arc<Table>> {
     if let Some(known) = tables.get(name) {
         return Ok(known.clone());
     }
+    if name.len() > limits::SHARED_NAME_BYTES {
+        let message = format!(
+            "the name of a shared map has at most {} bytes",
+            limits::SHARED_NAME_BYTES
+        );
+        return Err(throw_error(ctx, &message));
+    }
     if tables.len() >= limits::SHARED_MAPS {
         let message = format!("more than {} shared maps", limits::SHARED_MAPS);
         return Err(throw_error(ctx, &message));
@@ -115,7 +133,11 @@ fn table(ctx: &Ctx<'_>, name: &str) -> js::Result<Arc<Table>> {
 }
 
 fn full(ctx: &Ctx<'_>) -> rquickjs::Error {
-    let message = format!("a shared map takes no more than {} bytes", limits::SHARED_MAP_BYTES);
+    let message = format!(
+        "a shared map takes no more than {} bytes, and all together {}",
+        limits::SHARED_MAP_BYTES,
+        limits::SHARED_BYTES
+    );
     throw_error(ctx, &message)
 }
 
@@ -148,7 +170,10 @@ fn fill<'js>(ctx: &Ctx<'js>, object: &Object<'js>, table: Arc<Table>) -> js::Res
     let delete = move |key: String| lock(&of.0).remove(&key);
     object.set("delete", Function::new(ctx.clone(), delete)?)?;
     let of = table.clone();
-    let clear = move || *lock(&of.0) = Contents::default();
+    let clear = move || {
+        let old = std::mem::take(&mut *lock(&of.0));
+        BYTES.fetch_sub(old.bytes, Ordering::Relaxed);
+    };
     object.set("clear", Function::new(ctx.clone(), clear)?)?;
     object.set("add", change(ctx, table.clone(), 1.0)?)?;
     object.set("sub", change(ctx, table.clone(), -1.0)?)?;

@@ -82,7 +82,7 @@ pub(super) fn bytes<'js>(ctx: &Ctx<'js>, value: &Value<'js>, encoding: Option<&s
 pub(super) fn result<'js>(ctx: &Ctx<'js>, bytes: Vec<u8>, encoding: Option<&str>) -> js::Result<Value<'js>> {
     let data = Data::from(bytes);
     match encoding {
-        None => Ok(Class::instance(ctx.clone(), JsData { data })?.into_value()),
+        None => Ok(JsData::object(ctx, data)?.into_value()),
         Some(encoding) => js::encode(&data, encoding)
             .map_err(|what| throw_type(ctx, &what))?
             .into_js(ctx),

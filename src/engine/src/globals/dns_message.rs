@@ -14,7 +14,7 @@ pub(super) fn init<'js>(ctx: &Ctx<'js>, dns: &Object<'js>) -> js::Result<()> {
 
 fn decode<'js>(ctx: Ctx<'js>, data: Value<'js>) -> js::Result<Object<'js>> {
     let data = Class::<JsData>::from_value(&data).map_err(|_| throw_type(&ctx, "argument 1 expects a Data"))?;
-    let bytes = data.borrow().data.to_bytes();
+    let bytes = data.borrow().data().to_bytes();
     let message = Message::decode(&bytes).map_err(|error| throw_error(&ctx, &error.to_string()))?;
     let object = Object::new(ctx.clone())?;
     object.set("id", message.id)?;
@@ -89,7 +89,7 @@ fn data_value<'js>(ctx: &Ctx<'js>, data: RData) -> js::Result<Value<'js>> {
         RData::Txt(texts) => return String::from_utf8_lossy(&texts.concat()).into_js(ctx),
         RData::Other(bytes) => {
             let data = Data::from(bytes);
-            return Ok(Class::instance(ctx.clone(), JsData { data })?.into_value());
+            return Ok(JsData::object(ctx, data)?.into_value());
         }
         RData::Mx { preference, exchange } => {
             object.set("preference", preference)?;
@@ -162,12 +162,7 @@ fn encode<'js>(ctx: Ctx<'js>, message: Value<'js>) -> js::Result<Class<'js, JsDa
         }
     }
     let bytes = all.encode().map_err(|error| throw_error(&ctx, &error.to_string()))?;
-    Class::instance(
-        ctx,
-        JsData {
-            data: Data::from(bytes),
-        },
-    )
+    JsData::object(&ctx, Data::from(bytes))
 }
 
 /// The fields of an object of a script.

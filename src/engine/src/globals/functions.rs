@@ -22,7 +22,7 @@ fn printer<'js>(ctx: &Ctx<'js>, end: &'static str) -> js::Result<Function<'js>> 
             }
             // Data prints as the text that it is, not as the log shows it.
             match Class::<JsData>::from_value(value) {
-                Ok(data) => line.extend_from_slice(&data.borrow().data.to_bytes()),
+                Ok(data) => line.extend_from_slice(&data.borrow().data().to_bytes()),
                 Err(_) => line.extend_from_slice(js::format_line(&ctx, std::slice::from_ref(value)).as_bytes()),
             }
         }

@@ -36,5 +36,5 @@ fn encode<'js>(ctx: Ctx<'js>, values: Rest<Value<'js>>) -> js::Result<Class<'js,
         hessian::encode(&writer.value(&ctx, &value)?, &mut bytes);
     }
     let data = Data::from(bytes.freeze());
-    Class::instance(ctx, JsData { data })
+    JsData::object(&ctx, data)
 }

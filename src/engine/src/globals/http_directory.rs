@@ -6,7 +6,7 @@ use super::tar;
 use crate::data::Data;
 use crate::js::{self, JsData, host, throw_error};
 use crate::limits;
-use rquickjs::{Class, Ctx, Function, Object, Value};
+use rquickjs::{Ctx, Function, Object, Value};
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -50,7 +50,7 @@ fn untar<'js>(ctx: Ctx<'js>, path: String, archive: Value<'js>) -> js::Result<Fu
 
 fn data<'js>(ctx: &Ctx<'js>, data: Option<Data>) -> js::Result<Value<'js>> {
     match data {
-        Some(data) => Ok(Class::instance(ctx.clone(), JsData { data })?.into_value()),
+        Some(data) => Ok(JsData::object(ctx, data)?.into_value()),
         None => Ok(Value::new_null(ctx.clone())),
     }
 }

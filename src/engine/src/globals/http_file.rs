@@ -126,7 +126,7 @@ impl File {
             body: Some(Data::from(body)),
             ..Message::default()
         };
-        Class::instance(ctx.clone(), JsMessage::wrap(message))
+        Class::instance(ctx.clone(), JsMessage::wrap(&ctx, message)?)
     }
 }
 

@@ -69,7 +69,7 @@ fn version(ip: IpAddr) -> u8 {
 
 fn data(ctx: Ctx<'_>, bytes: Vec<u8>) -> js::Result<Class<'_, JsData>> {
     let data = Data::from(bytes);
-    Class::instance(ctx, JsData { data })
+    JsData::object(&ctx, data)
 }
 
 #[rquickjs::methods(rename_all = "camelCase")]

@@ -6,7 +6,7 @@ use crate::data::Data;
 use crate::js::{self, Callback, JsData};
 use crate::pipeline::realm;
 use rquickjs::function::{Function, Opt};
-use rquickjs::{Class, Ctx, Object, Value};
+use rquickjs::{Ctx, Object, Value};
 use std::borrow::Cow;
 
 pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
@@ -82,7 +82,7 @@ fn encode<'js>(ctx: &Ctx<'js>, stringify: Callback) -> js::Result<Function<'js>>
                 Some(text) => Data::from(text.to_string()?.as_str()),
                 None => Data::new(),
             };
-            Class::instance(ctx.clone(), JsData { data })
+            JsData::object(&ctx, data)
         },
     )
 }

@@ -5,7 +5,7 @@ use crate::data::Data;
 use crate::js::{self, Callback, Deferred, JsData, host, throw_error, throw_type};
 use crate::pipeline::realm;
 use rquickjs::function::{Function, Opt};
-use rquickjs::{Class, Ctx, IntoJs, Object, Promise, Value};
+use rquickjs::{Ctx, IntoJs, Object, Promise, Value};
 use std::rc::Rc;
 
 pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
@@ -65,13 +65,7 @@ fn now_ms() -> f64 {
 fn load<'js>(ctx: &Ctx<'js>) -> js::Result<Function<'js>> {
     Function::new(ctx.clone(), |ctx: Ctx<'js>, path: String| -> js::Result<Value<'js>> {
         match host(&ctx).load(&path) {
-            Some(bytes) => Ok(Class::instance(
-                ctx,
-                JsData {
-                    data: Data::from(bytes),
-                },
-            )?
-            .into_value()),
+            Some(bytes) => Ok(JsData::object(&ctx, Data::from(bytes))?.into_value()),
             None => Ok(Value::new_null(ctx)),
         }
     })

@@ -73,11 +73,11 @@ pub(super) fn exec<'js>(ctx: Ctx<'js>, command: Value<'js>, options: Opt<Value<'
     }
     let ended = run(command, &stdin, merge);
     // The time was the program's, not the script's.
-    realm(&ctx).clock.start();
+    realm(&ctx).clock.pardon();
     let ended = ended.map_err(|error| throw_error(&ctx, &format!("cannot run {program}: {error}")))?;
     let data = |bytes: Vec<u8>| {
         let data = Data::from(bytes::Bytes::from(bytes));
-        Class::instance(ctx.clone(), JsData { data }).map(Class::into_value)
+        JsData::object(&ctx, data).map(Class::into_value)
     };
     if let Some(callback) = on_exit {
         callback.call(&ctx, (ended.code, data(ended.stderr)?))?;

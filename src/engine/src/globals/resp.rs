@@ -37,5 +37,5 @@ fn encode<'js>(ctx: Ctx<'js>, value: Value<'js>) -> js::Result<Class<'js, JsData
     let mut bytes = BytesMut::new();
     resp::encode(&js::resp_of(&ctx, &value)?, &mut bytes);
     let data = Data::from(bytes.freeze());
-    Class::instance(ctx, JsData { data })
+    JsData::object(&ctx, data)
 }

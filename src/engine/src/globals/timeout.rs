@@ -52,7 +52,7 @@ impl Timer {
         self.stop(State::Cancelled);
         let limit = realm(ctx).limits.timers;
         if self.pending.get() >= limit {
-            let message = format!("more than {limit} timeouts are pending");
+            let message = format!("more than {limit} timeouts are pending (--script-timers)");
             return Err(throw_error(ctx, &message));
         }
         self.state.set(State::Pending);

@@ -136,12 +136,7 @@ fn attributes<'js>(ctx: &Ctx<'js>, start: &BytesStart<'_>) -> js::Result<Option<
 /// `XML.encode(node, space?)`.
 fn encode<'js>(ctx: Ctx<'js>, node: Value<'js>, space: Opt<Value<'js>>) -> js::Result<Class<'js, JsData>> {
     let text = stringify(ctx.clone(), node, space)?;
-    Class::instance(
-        ctx,
-        JsData {
-            data: Data::from(text.as_str()),
-        },
-    )
+    JsData::object(&ctx, Data::from(text.as_str()))
 }
 
 /// `XML.stringify(node, space?)`: `space` blanks, or that text, before each level; a line each then.

@@ -27,7 +27,7 @@ fn decode<'js>(ctx: Ctx<'js>, data: Value<'js>) -> js::Result<Value<'js>> {
 
 /// Nothing: as upstream's, which is not implemented.
 fn encode<'js>(ctx: Ctx<'js>, _value: Opt<Value<'js>>) -> js::Result<Class<'js, JsData>> {
-    Class::instance(ctx, JsData { data: Data::new() })
+    JsData::object(&ctx, Data::new())
 }
 
 /// `YAML.parse(string)`: null for a text without a document.

@@ -47,7 +47,7 @@ fn function<'js>(ctx: &Ctx<'js>, name: &'static str, stream: Stream) -> js::Resu
                     let message = format!("zlib.{name}: more than {} bytes come out", limits::ZLIB_BYTES);
                     Err(throw_error(&ctx, &message))
                 }
-                Ok(_) => Class::instance(ctx, JsData { data: Data::from(out) }),
+                Ok(_) => JsData::object(&ctx, Data::from(out)),
                 Err(error) => Err(throw_error(&ctx, &format!("zlib.{name}: {error}"))),
             }
         },

@@ -15,14 +15,11 @@ pub(crate) fn is_nullish(value: &Value<'_>) -> bool {
 pub(crate) fn to_js<'js>(ctx: &Ctx<'js>, event: &Event) -> Result<Value<'js>> {
     let ctx = ctx.clone();
     Ok(match event {
-        Event::Data(data) => Class::instance(ctx, JsData { data: data.clone() })?.into_value(),
-        Event::MessageStart(start) => Class::instance(
-            ctx,
-            JsMessageStart {
-                head: start.head.clone(),
-            },
-        )?
-        .into_value(),
+        Event::Data(data) => JsData::of_stream(&ctx, data)?.into_value(),
+        Event::MessageStart(start) => {
+            let start = JsMessageStart::make(&ctx, start.head.clone())?;
+            Class::instance(ctx, start)?.into_value()
+        }
         Event::MessageEnd(end) => Class::instance(
             ctx,
             JsMessageEnd {
@@ -37,7 +34,7 @@ pub(crate) fn to_js<'js>(ctx: &Ctx<'js>, event: &Event) -> Result<Value<'js>> {
 
 /// The object that a callback gets for a whole message.
 pub(crate) fn message_value<'js>(ctx: &Ctx<'js>, message: Message) -> Result<Value<'js>> {
-    Ok(Class::instance(ctx.clone(), JsMessage::wrap(message))?.into_value())
+    Ok(Class::instance(ctx.clone(), JsMessage::wrap(ctx, message)?)?.into_value())
 }
 
 /// The Message that `value` is, if it is one.
@@ -62,10 +59,10 @@ pub(crate) fn events_of<'js>(ctx: &Ctx<'js>, value: &Value<'js>, out: &mut Vec<E
     if let Some(message) = message_of(ctx, value) {
         out.extend(message.into_events());
     } else if let Ok(data) = Class::<JsData>::from_value(value) {
-        out.push(Event::Data(data.borrow().data.clone()));
+        out.push(Event::Data(data.borrow().data().clone()));
     } else if let Ok(start) = Class::<JsMessageStart>::from_value(value) {
         out.push(Event::MessageStart(MessageStart {
-            head: start.borrow().head.clone(),
+            head: start.borrow().head().cloned(),
         }));
     } else if let Ok(end) = Class::<JsMessageEnd>::from_value(value) {
         let end = end.borrow();
@@ -88,7 +85,7 @@ pub(crate) fn value_to_data<'js>(_ctx: &Ctx<'js>, value: &Value<'js>) -> Option<
     }
     Class::<JsData>::from_value(value)
         .ok()
-        .map(|data| data.borrow().data.clone())
+        .map(|data| data.borrow().data().clone())
 }
 
 /// A value as text, as string conversion in a script gives it; never throws.

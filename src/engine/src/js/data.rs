@@ -1,23 +1,80 @@
 //! The class `Data` of scripts. Source: pipyjs/globals.md section 3.
 
-use super::{Result, throw_error, throw_type};
+use super::{Result, bounds, throw_error, throw_type};
+use crate::budget::Share;
 use crate::data::Data;
+use crate::limits;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use rquickjs::class::Trace;
 use rquickjs::prelude::{Opt, This};
 use rquickjs::{Class, Ctx, Function, JsLifetime, Value};
 
-/// A script's Data object. Events hold clones of its bytes, so what filters consume does not alter it.
+/// A script's Data object. Events hold clones of its bytes, so what filters consume does not alter it. Its bytes count for
+/// the worker's budget of `Data` (budget.rs): the heap of the scripts does not know them.
 #[derive(Trace, JsLifetime)]
 #[rquickjs::class(rename = "Data")]
 pub struct JsData {
-    /// The bytes.
     #[qjs(skip_trace)]
-    pub data: Data,
+    data: Data,
+    #[qjs(skip_trace)]
+    share: Share,
 }
 
 impl JsData {
+    /// # Errors  Throws when the scripts' `Data` take too much.
+    fn make(ctx: &Ctx<'_>, data: Data) -> Result<Self> {
+        let share = bounds::charge(ctx, data.len() + limits::HELD_EVENT_BYTES)?;
+        Ok(JsData { data, share })
+    }
+
+    /// A Data of these bytes.
+    ///
+    /// # Errors  Throws when the scripts' `Data` take too much.
+    pub(crate) fn object<'js>(ctx: &Ctx<'js>, data: Data) -> Result<Class<'js, JsData>> {
+        Class::instance(ctx.clone(), JsData::make(ctx, data)?)
+    }
+
+    /// A Data of bytes that came in a stream. A few of them are copied: kept, they would keep the block they were read into.
+    ///
+    /// # Errors  Throws when the scripts' `Data` take too much.
+    pub(crate) fn of_stream<'js>(ctx: &Ctx<'js>, data: &Data) -> Result<Class<'js, JsData>> {
+        JsData::object(ctx, alone(data.clone()))
+    }
+
+    /// The bytes.
+    pub(crate) fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// Appends.
+    ///
+    /// # Errors  Throws when the scripts' `Data` take too much.
+    pub(crate) fn append(&mut self, ctx: &Ctx<'_>, more: Data) -> Result<()> {
+        bounds::charge_more(ctx, &mut self.share, more.len())?;
+        self.data.append(more);
+        Ok(())
+    }
+
+    /// Replaces the bytes.
+    ///
+    /// # Errors  Throws when the scripts' `Data` take too much.
+    pub(crate) fn replace(&mut self, ctx: &Ctx<'_>, data: Data) -> Result<()> {
+        *self = JsData::make(ctx, data)?;
+        Ok(())
+    }
+
+    /// Takes bytes out into a Data of their own. A few, on either side, are copied: see `of_stream`.
+    fn take<'js>(&mut self, ctx: &Ctx<'js>, take: impl FnOnce(&mut Data) -> Data) -> Result<Class<'js, JsData>> {
+        let was_large = self.data.len() >= limits::SMALL_CHUNK_BYTES;
+        let taken = take(&mut self.data);
+        self.share.shrink(taken.len());
+        if was_large {
+            self.data = alone(std::mem::take(&mut self.data));
+        }
+        JsData::object(ctx, if was_large { alone(taken) } else { taken })
+    }
+
     /// Bytes of a script's argument: Data, or a string as UTF-8.
     pub fn bytes_of<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> Result<Data> {
         super::value_to_data(ctx, value).ok_or_else(|| throw_type(ctx, "argument 1 expects a Data or a string"))
@@ -30,25 +87,22 @@ impl JsData {
     #[qjs(constructor)]
     pub fn new<'js>(ctx: Ctx<'js>, from: Opt<Value<'js>>, encoding: Opt<String>) -> Result<Self> {
         let Some(from) = from.0.filter(|value| !value.is_undefined()) else {
-            return Ok(JsData { data: Data::new() });
+            return JsData::make(&ctx, Data::new());
         };
         if let Some(array) = from.as_array() {
             let mut bytes = Vec::with_capacity(array.len());
             for byte in array.iter::<f64>() {
                 bytes.push(byte? as i64 as u8);
             }
-            return Ok(JsData { data: bytes.into() });
+            return JsData::make(&ctx, bytes.into());
         }
         if let Some(text) = from.as_string() {
             let data = decode(&text.to_string()?, encoding.0.as_deref().unwrap_or("utf8"));
             let data = data.map_err(|what| throw_type(&ctx, &what))?;
-            return data
-                .map(|data| JsData { data })
-                .ok_or_else(|| throw_error(&ctx, "invalid encoding of Data"));
+            let data = data.ok_or_else(|| throw_error(&ctx, "invalid encoding of Data"))?;
+            return JsData::make(&ctx, data);
         }
-        Ok(JsData {
-            data: JsData::bytes_of(&ctx, &from)?,
-        })
+        JsData::make(&ctx, JsData::bytes_of(&ctx, &from)?)
     }
 
     /// `'Data'`.
@@ -61,8 +115,7 @@ impl JsData {
     #[qjs(static)]
     pub fn from<'js>(ctx: Ctx<'js>, text: String, encoding: Opt<String>) -> Result<Option<Class<'js, JsData>>> {
         let data = decode(&text, encoding.0.as_deref().unwrap_or("utf8")).map_err(|what| throw_type(&ctx, &what))?;
-        data.map(|data| Class::instance(ctx.clone(), JsData { data }))
-            .transpose()
+        data.map(|data| JsData::object(&ctx, data)).transpose()
     }
 
     /// Number of bytes.
@@ -74,28 +127,18 @@ impl JsData {
     /// Appends; returns itself.
     pub fn push<'js>(this: This<Class<'js, Self>>, ctx: Ctx<'js>, more: Value<'js>) -> Result<Class<'js, Self>> {
         let more = JsData::bytes_of(&ctx, &more)?;
-        this.0.borrow_mut().data.append(more);
+        this.0.borrow_mut().append(&ctx, more)?;
         Ok(this.0)
     }
 
     /// Removes n bytes from the end.
     pub fn pop<'js>(&mut self, ctx: Ctx<'js>, n: f64) -> Result<Class<'js, JsData>> {
-        Class::instance(
-            ctx,
-            JsData {
-                data: self.data.pop(n.max(0.0) as usize),
-            },
-        )
+        self.take(&ctx, |data| data.pop(n.max(0.0) as usize))
     }
 
     /// Removes n bytes from the front.
     pub fn shift<'js>(&mut self, ctx: Ctx<'js>, n: f64) -> Result<Class<'js, JsData>> {
-        Class::instance(
-            ctx,
-            JsData {
-                data: self.data.shift(n.max(0.0) as usize),
-            },
-        )
+        self.take(&ctx, |data| data.shift(n.max(0.0) as usize))
     }
 
     /// Removes up to and including the first byte for which `found` is true; all when there is none.
@@ -112,8 +155,7 @@ impl JsData {
                 break;
             }
         }
-        let data = this.0.borrow_mut().data.shift(count);
-        Class::instance(ctx, JsData { data })
+        this.0.borrow_mut().take(&ctx, |data| data.shift(count))
     }
 
     /// Removes bytes while `wanted` is true.
@@ -130,8 +172,7 @@ impl JsData {
             }
             count += 1;
         }
-        let data = this.0.borrow_mut().data.shift(count);
-        Class::instance(ctx, JsData { data })
+        this.0.borrow_mut().take(&ctx, |data| data.shift(count))
     }
 
     /// The bytes as numbers.
@@ -143,6 +184,14 @@ impl JsData {
     #[qjs(rename = "toString")]
     pub fn text(&self, ctx: Ctx<'_>, encoding: Opt<String>) -> Result<String> {
         encode(&self.data, encoding.0.as_deref().unwrap_or("utf8")).map_err(|what| throw_type(&ctx, &what))
+    }
+}
+
+/// Small data as a copy.
+fn alone(data: Data) -> Data {
+    match !data.is_empty() && data.len() < limits::SMALL_CHUNK_BYTES {
+        true => Data::from(data.to_vec()),
+        false => data,
     }
 }
 

@@ -1,14 +1,16 @@
 //! The classes `MessageStart`, `MessageEnd`, `StreamEnd` and `Message` of scripts. Source: pipyjs/model.md 1.1,
 //! globals.md section 3.
 
-use super::{JsData, Result, head_value, is_nullish, tail_value, throw_type, value_to_data};
+use super::{JsData, Result, bounds, head_value, is_nullish, tail_value, throw_type, value_to_data};
+use crate::budget::Share;
 use crate::data::Data;
 use crate::event::{Head, HeadKind, Reason, StreamError, Tail};
+use crate::limits;
 use crate::message::Message;
 use crate::value::Saved;
 use rquickjs::class::Trace;
 use rquickjs::prelude::Opt;
-use rquickjs::{Class, Ctx, JsLifetime, Value};
+use rquickjs::{Ctx, JsLifetime, Value};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -37,9 +39,30 @@ fn restored<'js>(ctx: &Ctx<'js>, saved: Option<&Saved>) -> Value<'js> {
 #[derive(Trace, JsLifetime)]
 #[rquickjs::class(rename = "MessageStart")]
 pub struct JsMessageStart {
-    /// The head, shared with the event.
     #[qjs(skip_trace)]
-    pub head: Option<Rc<Head>>,
+    head: Option<Rc<Head>>,
+    #[qjs(skip_trace)]
+    _share: Share,
+}
+
+impl JsMessageStart {
+    /// Of an event, with which it shares the head.
+    ///
+    /// # Errors  Throws when what scripts keep of streams takes too much.
+    pub(crate) fn make(ctx: &Ctx<'_>, head: Option<Rc<Head>>) -> Result<Self> {
+        let share = bounds::charge(ctx, head_cost(head.as_ref()))?;
+        Ok(JsMessageStart { head, _share: share })
+    }
+
+    /// The head, shared with the event.
+    pub(crate) fn head(&self) -> Option<&Rc<Head>> {
+        self.head.as_ref()
+    }
+}
+
+/// What a message's head takes of the scripts' budget beside their heap: a native one is not in that.
+fn head_cost(head: Option<&Rc<Head>>) -> usize {
+    head.map_or(0, |_| limits::SCRIPT_HEAD_BYTES)
 }
 
 #[rquickjs::methods(rename_all = "camelCase")]
@@ -47,8 +70,10 @@ impl JsMessageStart {
     /// See the class.
     #[qjs(constructor)]
     pub fn new<'js>(ctx: Ctx<'js>, head: Opt<Value<'js>>) -> Self {
+        // A head of a script's own is in its heap.
         JsMessageStart {
             head: head_of(&ctx, head.0),
+            _share: Share::of_scripts(),
         }
     }
     /// `'MessageStart'`.
@@ -160,15 +185,23 @@ pub struct JsMessage {
     /// The object that `body` was read as: changes of it are changes of the message.
     #[qjs(skip_trace)]
     body: RefCell<Option<Saved>>,
+    /// Of head and body.
+    #[qjs(skip_trace)]
+    share: Share,
 }
 
 impl JsMessage {
     /// Wraps a message for scripts.
-    pub fn wrap(message: Message) -> Self {
-        JsMessage {
+    ///
+    /// # Errors  Throws when what scripts keep of streams takes too much.
+    pub(crate) fn wrap(ctx: &Ctx<'_>, message: Message) -> Result<Self> {
+        let body_bytes = message.body.as_ref().map_or(0, Data::len);
+        let share = bounds::charge(ctx, body_bytes + head_cost(message.head.as_ref()))?;
+        Ok(JsMessage {
             message,
             body: RefCell::new(None),
-        }
+            share,
+        })
     }
 
     /// The message as it stands now.
@@ -199,10 +232,11 @@ impl JsMessage {
             .filter(|_| alone)
             .and_then(|value| value_to_data(&ctx, value));
         if let Some(data) = only {
-            return Ok(JsMessage::wrap(Message {
+            let message = Message {
                 body: Some(data),
                 ..Message::default()
-            }));
+            };
+            return JsMessage::wrap(&ctx, message);
         }
         let body = match body.0.filter(|value| !is_nullish(value)) {
             None => None,
@@ -217,7 +251,7 @@ impl JsMessage {
             tail: tail_of(&ctx, tail.0),
             payload: saved(&ctx, payload.0),
         };
-        Ok(JsMessage::wrap(message))
+        JsMessage::wrap(&ctx, message)
     }
     /// The head object, or null.
     #[qjs(get, rename = "head")]
@@ -231,14 +265,23 @@ impl JsMessage {
     }
     /// The body as Data, or null; the same object each time.
     #[qjs(get, rename = "body")]
-    pub fn get_body<'js>(&self, ctx: Ctx<'js>) -> Result<Value<'js>> {
+    pub fn get_body<'js>(&mut self, ctx: Ctx<'js>) -> Result<Value<'js>> {
         if let Some(saved) = &*self.body.borrow() {
             return Ok(saved.get(&ctx));
         }
-        let Some(data) = &self.message.body else {
+        let Some(data) = self.message.body.take() else {
             return Ok(Value::new_null(ctx));
         };
-        let value = Class::instance(ctx.clone(), JsData { data: data.clone() })?.into_value();
+        // The object has the bytes from now on: they count once.
+        self.share.shrink(data.len());
+        let value = match JsData::of_stream(&ctx, &data) {
+            Ok(object) => object.into_value(),
+            Err(error) => {
+                self.share.grow(data.len());
+                self.message.body = Some(data);
+                return Err(error);
+            }
+        };
         *self.body.borrow_mut() = Some(Saved::new(&ctx, value.clone()));
         Ok(value)
     }
@@ -250,7 +293,10 @@ impl JsMessage {
         } else {
             Some(JsData::bytes_of(&ctx, &body)?)
         };
+        let old = self.message.body.take().map_or(0, |body| body.len());
+        self.share.shrink(old);
         *self.body.borrow_mut() = None;
+        bounds::charge_more(&ctx, &mut self.share, data.as_ref().map_or(0, Data::len))?;
         self.message.body = data;
         Ok(())
     }

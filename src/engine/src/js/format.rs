@@ -40,7 +40,7 @@ fn write_value<'js>(ctx: &Ctx<'js>, value: &Value<'js>, depth: usize, out: &mut 
     }
     if let Ok(data) = Class::<JsData>::from_value(value) {
         out.push_str("Data[ ");
-        for byte in data.borrow().data.to_bytes().iter().take(LENGTH / 3) {
+        for byte in data.borrow().data().to_bytes().iter().take(LENGTH / 3) {
             out.push_str(&format!("{byte:02x} "));
         }
         return out.push(']');

@@ -7,7 +7,7 @@ use crate::limits;
 use ballast_codec::hessian::{MAX_DEPTH, MAX_VALUES, Value as Hessian};
 use rquickjs::function::Constructor;
 use rquickjs::object::Property;
-use rquickjs::{Array, BigInt, Class, Ctx, Object, Type, Value};
+use rquickjs::{Array, BigInt, Ctx, Object, Type, Value};
 
 /// The largest number up to which all whole numbers are exact.
 const EXACT: i64 = 1 << 53;
@@ -37,7 +37,7 @@ impl<'js> HessianReader<'js> {
             Hessian::String(text) => rquickjs::String::from_str(ctx.clone(), text)?.into_value(),
             Hessian::Binary(bytes) => {
                 let data = Data::from(bytes.clone());
-                Class::instance(ctx.clone(), JsData { data })?.into_value()
+                JsData::object(ctx, data)?.into_value()
             }
             Hessian::List(values) => {
                 let array = Array::new(ctx.clone())?;

@@ -2,6 +2,7 @@
 //! Upper layers (pipelines, sockets, codebase) are reached through [`Host`], never by import.
 
 mod bound;
+mod bounds;
 mod callback;
 mod convert;
 mod data;
@@ -24,6 +25,7 @@ mod vars;
 mod websocket;
 
 pub(crate) use bound::bind_methods;
+pub(crate) use bounds::set_limits;
 pub(crate) use callback::Callback;
 pub(crate) use convert::{events_of, is_nullish, message_of, message_value, to_js, value_to_data, value_to_text};
 pub(crate) use data::{JsData, decode, encode, truthy};

@@ -99,7 +99,7 @@ pub(crate) fn mqtt_payload<'js>(ctx: &Ctx<'js>, packet: &Packet) -> Result<Value
 
 fn data<'js>(ctx: &Ctx<'js>, bytes: &Bytes) -> Result<Class<'js, JsData>> {
     let data = Data::from(bytes.clone());
-    Class::instance(ctx.clone(), JsData { data })
+    JsData::object(ctx, data)
 }
 
 fn will_object<'js>(ctx: &Ctx<'js>, level: u8, will: &Will) -> Result<Object<'js>> {

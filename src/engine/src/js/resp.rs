@@ -3,7 +3,7 @@
 use super::{JsData, Result, error_value, throw_type};
 use crate::data::Data;
 use ballast_codec::resp::{MAX_DEPTH, Value as Resp};
-use rquickjs::{Array, Class, Ctx, Value};
+use rquickjs::{Array, Ctx, Value};
 
 /// The script's value. Bulk strings become Data, for they hold any bytes.
 pub(crate) fn resp_value<'js>(ctx: &Ctx<'js>, value: &Resp) -> Result<Value<'js>> {
@@ -13,7 +13,7 @@ pub(crate) fn resp_value<'js>(ctx: &Ctx<'js>, value: &Resp) -> Result<Value<'js>
         Resp::Integer(number) => Value::new_number(ctx.clone(), *number as f64),
         Resp::Bulk(bytes) => {
             let data = Data::from(bytes.clone());
-            Class::instance(ctx.clone(), JsData { data })?.into_value()
+            JsData::object(ctx, data)?.into_value()
         }
         Resp::Array(values) => {
             let array = Array::new(ctx.clone())?;

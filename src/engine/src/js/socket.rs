@@ -86,7 +86,7 @@ impl Socket {
 
     /// Fills `data` with the value of an option; 0, or errno.
     pub fn get_raw_option<'js>(&self, ctx: Ctx<'js>, level: i32, option: i32, data: Class<'js, JsData>) -> Result<i32> {
-        let mut value = data.borrow().data.to_vec();
+        let mut value = data.borrow().data().to_vec();
         if value.len() > OPTION_BYTES {
             return Err(throw_type(
                 &ctx,
@@ -96,7 +96,7 @@ impl Socket {
         let got = self.raw(&ctx)?.get_option(level, option, &mut value);
         match got.ok_or_else(|| throw_error(&ctx, "socket is gone"))? {
             Ok(_) => {
-                data.borrow_mut().data = Data::from(value);
+                data.borrow_mut().replace(&ctx, Data::from(value))?;
                 Ok(0)
             }
             Err(errno) => Ok(errno),
@@ -105,7 +105,7 @@ impl Socket {
 
     /// Sets an option to the bytes of `data`; 0, or errno.
     pub fn set_raw_option<'js>(&self, ctx: Ctx<'js>, level: i32, option: i32, data: Class<'js, JsData>) -> Result<i32> {
-        let value = data.borrow().data.to_vec();
+        let value = data.borrow().data().to_vec();
         let set = self.raw(&ctx)?.set_option(level, option, &value);
         let set = set.ok_or_else(|| throw_error(&ctx, "socket is gone"))?;
         Ok(set.err().unwrap_or(0))

@@ -5,7 +5,7 @@
 use super::{JsData, Result, is_nullish, number_of, throw_error, throw_type, truthy, value_to_data, value_to_text};
 use crate::data::Data;
 use ballast_codec::thrift::{Field, Kind, MAX_DEPTH, MAX_ELEMENTS, Message, Protocol, Type, Value as Thrift};
-use rquickjs::{Array, BigInt, Class, Ctx, IntoJs, Object, Value};
+use rquickjs::{Array, BigInt, Ctx, IntoJs, Object, Value};
 
 /// Numbers up to here are exact.
 const EXACT: i64 = 1 << 53;
@@ -68,7 +68,7 @@ fn value_of<'js>(ctx: &Ctx<'js>, value: &Thrift) -> Result<Value<'js>> {
         Thrift::Double(number) => number.into_js(ctx),
         Thrift::Binary(bytes) => {
             let data = Data::from(bytes.clone());
-            Ok(Class::instance(ctx.clone(), JsData { data })?.into_value())
+            Ok(JsData::object(ctx, data)?.into_value())
         }
         Thrift::Uuid(id) => {
             let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();

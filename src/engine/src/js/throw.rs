@@ -1,6 +1,6 @@
 //! Exceptions both ways: thrown by us into scripts, and caught from scripts with their place in the original source.
 
-use super::Result;
+use super::{Result, bounds};
 use crate::error::ScriptError;
 use crate::value::Saved;
 use rquickjs::{Ctx, Exception, JsLifetime, Value};
@@ -132,14 +132,10 @@ pub(crate) fn describe<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> ScriptError {
     let positions = Positions::of(ctx);
     let exception = value.as_object().cloned().and_then(Exception::from_object);
     let Some(exception) = exception else {
-        let text = super::value_to_text(ctx, value);
-        // QuickJS throws null where even an error object finds no room.
-        let hint = if value.is_null() {
-            ": the heap of the scripts may be full"
-        } else {
-            ""
-        };
-        return ScriptError::new(format!("{text}{hint}"));
+        return ScriptError::new(match value.is_null() {
+            true => bounds::thrown_null(ctx),
+            false => super::value_to_text(ctx, value),
+        });
     };
     let name = value
         .as_object()
@@ -147,7 +143,8 @@ pub(crate) fn describe<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> ScriptError {
         .unwrap_or_default();
     let name = if name.is_empty() { "Error".to_owned() } else { name };
     let message = exception.message().unwrap_or_default();
-    let mut described = ScriptError::new(format!("{name}: {message}"));
+    let said = bounds::explained(ctx, &message);
+    let mut described = ScriptError::new(format!("{name}: {}", said.as_ref().unwrap_or(&message)));
     for (index, line) in exception.stack().unwrap_or_default().lines().take(32).enumerate() {
         let Some((function, file, line, column, source)) = positions.frame(line) else {
             continue;

@@ -8,6 +8,7 @@ use super::pem::{from_pem, source, to_pem};
 use super::{der, x509};
 use crate::js::{self, JsData, Options, throw_error, throw_type};
 use crate::limits;
+use crate::pipeline::realm;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, UnparsedPublicKey};
 use rquickjs::class::Trace;
 use rquickjs::{Class, Ctx, JsLifetime, Value};
@@ -274,6 +275,8 @@ impl PrivateKey {
                 ));
             }
             let key = generate_rsa(bits as usize).ok_or_else(|| throw_error(&ctx, "cannot make an RSA key"))?;
+            // Seconds, at worst, that are not the script's own loop.
+            realm(&ctx).clock.pardon();
             return Self::from_der(&ctx, PrivatePkcs8KeyDer::from(key).into());
         }
         let text = source(&ctx, &from)?;

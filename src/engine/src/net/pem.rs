@@ -29,10 +29,5 @@ pub(super) fn to_pem<'js>(ctx: Ctx<'js>, label: &str, der: &[u8]) -> js::Result<
         text.push('\n');
     }
     text.push_str(&format!("-----END {label}-----\n"));
-    Class::instance(
-        ctx,
-        JsData {
-            data: Data::from(text.as_str()),
-        },
-    )
+    JsData::object(&ctx, Data::from(text.as_str()))
 }

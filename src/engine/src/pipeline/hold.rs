@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn events_without_bytes_count_for_the_budget() {
-        budget::set(2 * limits::HELD_EVENT_BYTES);
+        budget::set(2 * limits::HELD_EVENT_BYTES, 0);
         let mut hold = Hold::default();
         let end = || Event::MessageEnd(MessageEnd::default());
         hold.push(end()).expect("the first");

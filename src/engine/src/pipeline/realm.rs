@@ -10,6 +10,7 @@ use crate::js::{self, Host, Scope};
 use crate::limits::{self, ScriptLimits};
 use crate::metrics::Counters;
 use crate::value::{Saved, Store};
+use nix::time::{ClockId, clock_gettime};
 use rquickjs::{Ctx, JsLifetime};
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -104,7 +105,8 @@ pub(crate) fn realm(ctx: &Ctx<'_>) -> Rc<Realm> {
 pub(crate) struct Clock {
     limit: Duration,
     calls: Cell<u64>,
-    seen: Cell<(u64, Option<Instant>)>,
+    ticks: Cell<u64>,
+    seen: Cell<(u64, Option<(Instant, Duration)>)>,
 }
 
 impl Clock {
@@ -128,15 +130,33 @@ impl Clock {
         began
     }
 
+    /// What was done since the last look was not the script's own work (a program that it waited for, a key that was made).
+    pub(crate) fn pardon(&self) {
+        self.seen.set((self.calls.get(), None));
+    }
+
     fn is_over(&self) -> bool {
+        self.ticks.set(self.ticks.get() + 1);
         match self.seen.get() {
-            (call, Some(since)) if call == self.calls.get() => since.elapsed() > self.limit,
+            (call, Some((since, used))) if call == self.calls.get() => {
+                let elapsed = since.elapsed();
+                elapsed > self.limit
+                    && (processor_time().saturating_sub(used) > self.limit
+                        || elapsed > self.limit.saturating_mul(limits::SCRIPT_CLOCK_FACTOR))
+            }
             _ => {
-                self.seen.set((self.calls.get(), Some(Instant::now())));
+                self.seen
+                    .set((self.calls.get(), Some((Instant::now(), processor_time()))));
                 false
             }
         }
     }
+}
+
+/// What this thread has used of a processor.
+fn processor_time() -> Duration {
+    // A kernel without such a clock has none that says when a call is over: the other one does.
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 impl Realm {
@@ -151,6 +171,7 @@ impl Realm {
         let clock = Rc::new(Clock {
             limit: limits.call_time,
             calls: Cell::default(),
+            ticks: Cell::default(),
             seen: Cell::default(),
         });
         let watched = clock.clone();
@@ -161,6 +182,7 @@ impl Realm {
             .with(|ctx| {
                 let store = Store::install(&ctx);
                 js::set_host(&ctx, host);
+                js::set_limits(&ctx, &limits);
                 let positions = ctx.store_userdata(js::Positions::default());
                 debug_assert!(positions.is_ok(), "nothing is borrowed yet");
                 Scope::new(&ctx).map(|scope| (store, scope))
@@ -289,7 +311,7 @@ impl Realm {
             work.reverse();
             let mut steps = 0;
             let mut gated = false;
-            let mut more_jobs;
+            let mut more_jobs = false;
             loop {
                 while let Some(item) = work.pop() {
                     steps += 1;
@@ -300,7 +322,8 @@ impl Realm {
                     }
                     step(&mut cx, item, &mut work);
                 }
-                more_jobs = self.run_jobs(&cx.js);
+                // Once they are too many for this turn the rest of it is what they have asked for.
+                more_jobs = more_jobs || self.run_jobs(&cx.js);
                 work.append(&mut self.deferred.borrow_mut());
                 if work.is_empty() {
                     work.append(&mut self.batched.borrow_mut());
@@ -337,12 +360,16 @@ impl Realm {
         }
     }
 
-    /// Runs promise jobs; more than `limits::JOBS_PER_TURN` wait for the next turn, so that sockets are served between.
-    /// True when there may be more.
+    /// Runs promise jobs; more than `limits::JOBS_PER_TURN`, or long ones, wait for the next turn, so that sockets are
+    /// served between. True when there may be more.
     fn run_jobs(&self, ctx: &Ctx<'_>) -> bool {
+        let end = self.clock.ticks.get() + limits::JOB_TICKS_PER_TURN;
         for _ in 0..limits::JOBS_PER_TURN {
             if !self.clock.start_if(|| ctx.execute_pending_job()) {
                 return false;
+            }
+            if self.clock.ticks.get() >= end {
+                break;
             }
         }
         true
@@ -367,7 +394,7 @@ impl Realm {
 
     /// Whether this worker may have one connection more.
     pub(crate) fn has_room(&self) -> bool {
-        let open = self.counters.inbound.get() + self.counters.outbound.get();
+        let open = self.counters.inbound.get() + self.counters.outbound.get() + self.counters.dialing.get();
         usize::try_from(open).is_ok_and(|open| open < self.limits.connections)
     }
 

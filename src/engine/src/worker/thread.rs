@@ -119,7 +119,7 @@ fn run(
         Ok(runtime) => runtime,
         Err(error) => return tracing::error!(target: "thread", thread = index, %error, "cannot start a worker"),
     };
-    budget::set(options.limits.held_bytes);
+    budget::set(options.limits.held_bytes, options.limits.data_bytes);
     let local = LocalSet::new();
     local.block_on(&runtime, async move {
         let mut slot = Slot::new(index, options, counters, notices, collector);

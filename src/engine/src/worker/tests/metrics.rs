@@ -45,7 +45,7 @@ async fn shared_maps() {
         (&format!("(({{ set, get }}) => (set('t', 'text'), set('u', null), set('v', true), [get('t'), get('u') === null, get('v') === true]))(new algo.SharedMap('{name}'))"), "text,true,true"),
         (&format!("new algo.SharedMap('{name}').set('o', {{}})"), "throws argument 2 expects a primitive value"),
         (&format!("(m => (m.clear(), m.size))(new algo.SharedMap('{name}'))"), "0"),
-        (&format!("new algo.SharedMap('{name}').set('big', 'x'.repeat(9 * 1024 * 1024))"), "throws a shared map takes no more than 8388608 bytes"),
+        (&format!("new algo.SharedMap('{name}').set('big', 'x'.repeat(9 * 1024 * 1024))"), "throws a shared map takes no more than 8388608 bytes, and all together 16777216"),
         ("new algo.SharedMap()", "throws argument 1 expects a name"),
     ])
     .await;

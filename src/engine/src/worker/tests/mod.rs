@@ -3,6 +3,7 @@
 mod budget;
 mod chains;
 mod compliance;
+mod data_limit;
 mod dialect;
 mod fibers;
 mod flow;
