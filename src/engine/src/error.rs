@@ -67,6 +67,20 @@ impl ScriptError {
         }
     }
 
+    /// An error at a `file:line:column`, as filters keep it of their call.
+    pub(crate) fn at(place: &str, message: impl Into<String>) -> Self {
+        let mut parts = place.rsplitn(3, ':');
+        let mut number = || parts.next().and_then(|part| part.parse().ok()).unwrap_or(0);
+        let (column, line) = (number(), number());
+        Self {
+            message: message.into(),
+            file: parts.next().unwrap_or(place).to_owned(),
+            line,
+            column,
+            ..Self::default()
+        }
+    }
+
     /// An error that belongs to a file as a whole.
     pub fn in_file(file: impl Into<String>, message: impl Into<String>) -> Self {
         Self {

@@ -30,7 +30,7 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
     let sub = Sub::default();
     match name {
         Some(name) => {
-            sub.set_name(name);
+            sub.set_name(name, js::calling_place(build.ctx));
             module.resolve_later(sub.clone());
         }
         None => module.enter_later(sub.clone()),

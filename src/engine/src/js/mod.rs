@@ -42,7 +42,7 @@ pub(crate) use promise::{Deferred, on_settled, promise_of};
 pub(crate) use resp::{resp_of, resp_value};
 pub(crate) use socket::{RawSocket, Socket, SocketSlot};
 pub(crate) use thrift::{thrift_message, thrift_object, thrift_protocol};
-pub(crate) use throw::{Positions, caught, describe, error_value, throw_error, throw_type};
+pub(crate) use throw::{Positions, calling_place, caught, describe, error_value, throw_error, throw_type};
 pub(crate) use vars::{Context, Scope};
 pub(crate) use websocket::websocket_head_of;
 

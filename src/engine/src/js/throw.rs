@@ -127,6 +127,15 @@ fn callee(line: &str, column: u32) -> Option<&str> {
     (is_path && !name.is_empty() && name.chars().all(is_name)).then_some(name)
 }
 
+/// `file:line:column` of the script's call, in its own coordinates.
+pub(crate) fn calling_place(ctx: &Ctx<'_>) -> String {
+    let Ok(error) = error_value(ctx, "") else {
+        return String::new();
+    };
+    let described = describe(ctx, &error);
+    format!("{}:{}:{}", described.file, described.line, described.column)
+}
+
 /// Message and place of a thrown value.
 pub(crate) fn describe<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> ScriptError {
     let positions = Positions::of(ctx);
@@ -156,8 +165,13 @@ pub(crate) fn describe<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> ScriptError {
         {
             described.message = format!("{name}: {callee} is not a function");
         }
+        // A text that was parsed as JSON, or made into a function: its place is no place of a script.
+        if file == "<input>" && name == "SyntaxError" {
+            described.message = format!("{name}: line {line}, column {column} of the text: {message}");
+            continue;
+        }
         // "eval_script": our own scope.js and prelude.js, which stand between a script and its names.
-        if matches!(file.as_str(), "" | "native" | "eval_script") {
+        if matches!(file.as_str(), "" | "native" | "eval_script" | "<input>") {
             continue;
         }
         if described.line == 0 {

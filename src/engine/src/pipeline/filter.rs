@@ -123,7 +123,7 @@ impl<'js> Build<'_, 'js> {
         let value = self.arg(index);
         let sub = Sub::default();
         if let Some(name) = value.as_string() {
-            sub.set_name(name.to_string()?);
+            sub.set_name(name.to_string()?, js::calling_place(self.ctx));
             self.module.resolve_later(sub.clone());
         } else if let Some(builder) = value.as_function() {
             sub.set((self.layout_of)(self.ctx, builder.clone())?);

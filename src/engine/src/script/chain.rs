@@ -182,12 +182,12 @@ fn add_filter<'js>(ctx: &Ctx<'js>, chain: &Chain, spec: &'static Spec, mut args:
         if spec.subs == Subs::JointOrKey {
             tentative = Some(key);
         }
-        sub.set_name(name);
+        sub.set_name(name, js::calling_place(ctx));
         config.module.resolve_later(sub.clone());
     }
     let rest = args.clone();
     let (make, needs_sub) = build(ctx, &config, &sub, spec, args)?;
-    let place = place(ctx);
+    let place = js::calling_place(ctx);
     let sub_of = (spec.subs != Subs::None).then(|| sub.clone());
     layout.filters.borrow_mut().push(FilterDef {
         name: spec.name,
@@ -251,15 +251,6 @@ pub(super) fn sub_layout<'js>(ctx: &Ctx<'js>, config: &Rc<Config>, builder: &Fun
     Ok(layout)
 }
 
-/// `file:line:column` of the script's call, in its own coordinates.
-fn place(ctx: &Ctx<'_>) -> String {
-    let Ok(error) = js::error_value(ctx, "") else {
-        return String::new();
-    };
-    let described = js::describe(ctx, &error);
-    format!("{}:{}:{}", described.file, described.line, described.column)
-}
-
 fn is_static_branch(args: &[Value<'_>]) -> bool {
     let pairs = args.len() / 2;
     args.len() >= 2 && (0..pairs).all(|pair| args.get(pair * 2).is_some_and(|condition| !condition.is_function()))
@@ -311,7 +302,7 @@ fn install_configuration<'js>(ctx: &Ctx<'js>, prototype: &Object<'js>) -> js::Re
             }
         }
         if let Some(name) = target.as_string() {
-            joint.sub.set_name(name.to_string()?);
+            joint.sub.set_name(name.to_string()?, js::calling_place(ctx));
             config.module.resolve_later(joint.sub);
         } else if let Some(builder) = target.as_function() {
             joint.sub.set(sub_layout(ctx, &config, builder)?);

@@ -120,14 +120,18 @@ impl<'a> Draft<'a> {
 
 /// A syntax error with the line that it is in.
 pub(super) fn syntax_error(file: &str, source: &str, at: usize, message: &str) -> ScriptError {
-    let before = source.get(..at).unwrap_or(source);
+    let mut before = source.get(..at).unwrap_or(source);
+    if source.get(at..).is_none_or(|rest| rest.trim().is_empty()) {
+        // What is missing at the end is missing behind the last thing that is there.
+        before = before.trim_end();
+    }
     let line = before.matches('\n').count();
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);
     ScriptError {
         message: format!("SyntaxError: {message}"),
         file: file.to_owned(),
         line: line as u32 + 1,
-        column: (before.len() - start) as u32 + 1,
+        column: before.get(start..).map_or(0, |line| line.chars().count()) as u32 + 1,
         text: source.lines().nth(line).unwrap_or_default().to_owned(),
         backtrace: Vec::new(),
     }

@@ -85,7 +85,18 @@ impl Loader {
                 // A script may have caught the first one, and thrown something else.
                 let failed = self.failed.take();
                 let failed = failed.filter(|failed| described.message.ends_with(&failed.message));
-                Error::Script(failed.unwrap_or(described))
+                let mut error = failed.unwrap_or(described);
+                if error.text.is_empty() && error.line > 0 {
+                    let source = self
+                        .codebase
+                        .get(&error.file)
+                        .map(|bytes| String::from_utf8_lossy(bytes));
+                    let line = source
+                        .as_deref()
+                        .and_then(|text| text.lines().nth(error.line as usize - 1));
+                    error.text = line.unwrap_or_default().to_owned();
+                }
+                Error::Script(error)
             })
         })
     }
