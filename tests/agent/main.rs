@@ -3,9 +3,11 @@
 
 #![forbid(unsafe_code)]
 
+mod admin;
 mod admin_pipelines;
 mod admin_tls;
 mod container;
+mod errors;
 mod hostile_scripts;
 mod life;
 mod metrics;

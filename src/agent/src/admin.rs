@@ -1,5 +1,6 @@
 //! The admin port: thin routes over facts and log, on TCP or on an abstract socket. hyper serves it, which is linked anyway
-//! for the Repo's client. Not for: anything that changes what runs. Source: pipyjs/repo.md section 5.
+//! for the Repo's client. Not for: anything that changes what runs, but
+//! for fetching it again. Source: pipyjs/repo.md section 5.
 
 use crate::facts::{Facts, SYSTEM_LOG};
 use crate::limits;
@@ -15,6 +16,8 @@ use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+
 use std::convert::Infallible;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,7 +26,7 @@ use std::os::unix::net as unix;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
@@ -38,6 +41,17 @@ pub(crate) struct Admin {
     pub(crate) options: String,
     /// TLS of the TCP port.
     pub(crate) tls: Option<TlsAcceptor>,
+    /// What runs, where it may be shown and restarted from here.
+    pub(crate) program: Option<Program>,
+}
+
+/// See [`Admin::program`].
+#[derive(Clone)]
+pub(crate) struct Program {
+    /// What was asked to run.
+    pub(crate) name: String,
+    /// Whoever runs it fetches it again when told.
+    pub(crate) restart: Arc<Notify>,
 }
 
 /// An open admin port; closed on drop.
@@ -138,12 +152,20 @@ impl Admin {
         let is_read = matches!(head.method, Method::GET | Method::HEAD);
         match head.uri.path() {
             "/options" if head.method == Method::POST => self.set_options(body).await,
+            path if path == "/dump" || path.starts_with("/dump/") || path.starts_with("/api/v1/metrics") => {
+                if is_read {
+                    self.numbers(path).await
+                } else {
+                    not_allowed("GET")
+                }
+            }
+            path if path.starts_with("/api/v1/files") || path == "/api/v1/program" => {
+                self.program_route(&head.method, path)
+            }
             "/graph" | "/healthz" | "/status" | "/api/v1/status" | "/metrics" | "/options" | "/log" | "/log/"
                 if !is_read =>
             {
-                let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
-                response
+                not_allowed("GET")
             }
             "/healthz" => text(StatusCode::OK, "ok\n"),
             "/graph" => typed("text/plain; charset=utf-8", self.facts.graph()),
@@ -212,6 +234,61 @@ impl Admin {
         response
     }
 
+    /// `/dump` with its parts, and what metrics have been.
+    async fn numbers(&self, path: &str) -> Response<Full<Bytes>> {
+        let json = match path.strip_prefix("/dump") {
+            Some(part) => self.facts.dump(&decoded(part)).await,
+            None => {
+                let rest = decoded(path.trim_start_matches("/api/v1/metrics"));
+                let mut names = rest.split('/').filter(|name| !name.is_empty());
+                match (names.next(), names.next(), names.next()) {
+                    (Some(uuid), Some(name), None) => self.facts.history(Some(uuid), Some(name)),
+                    (name, None, None) => self.facts.history(None, name),
+                    _ => None,
+                }
+            }
+        };
+        match json {
+            Some(json) => typed("application/json", json),
+            None => text(StatusCode::NOT_FOUND, "not found\n"),
+        }
+    }
+
+    /// `/api/v1/files` and `/api/v1/program`. Every codebase is read-only here: changes of its files have no effect.
+    fn program_route(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        let Some(program) = &self.program else {
+            return text(StatusCode::NOT_FOUND, "not found\n");
+        };
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
+        if path == "/api/v1/program" {
+            return match *method {
+                Method::PATCH => {
+                    program.restart.notify_one();
+                    text(StatusCode::CREATED, "")
+                }
+                _ if is_read => text(StatusCode::OK, &program.name),
+                _ => not_allowed("GET, PATCH"),
+            };
+        }
+        let codebase = self.facts.codebase();
+        match (path.trim_start_matches("/api/v1/files"), method) {
+            ("" | "/", &Method::PATCH) => text(StatusCode::CREATED, ""),
+            ("" | "/", _) if is_read => {
+                let files: Vec<&String> = codebase.files.keys().collect();
+                let listed = json!({ "main": codebase.main, "files": files, "readOnly": true });
+                typed("application/json", listed.to_string())
+            }
+            ("" | "/", _) => not_allowed("GET, PATCH"),
+            (_, &Method::POST | &Method::PATCH) => text(StatusCode::CREATED, ""),
+            (_, &Method::DELETE) => text(StatusCode::NO_CONTENT, ""),
+            (file, _) if is_read => match codebase.get(&decoded(file)) {
+                Some(content) => typed("text/plain", content.clone()),
+                None => text(StatusCode::NOT_FOUND, "not found\n"),
+            },
+            _ => not_allowed("GET, POST, PATCH, DELETE"),
+        }
+    }
+
     /// Only the log can be changed while it runs.
     async fn set_options(&self, body: Incoming) -> Response<Full<Bytes>> {
         let Ok(body) = Limited::new(body, limits::ADMIN_BODY_BYTES).collect().await else {
@@ -254,6 +331,12 @@ fn decoded(part: &str) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
 fn text(status: StatusCode, body: &str) -> Response<Full<Bytes>> {

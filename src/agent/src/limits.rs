@@ -50,6 +50,10 @@ pub(crate) const METRICS_TIME: Duration = Duration::from_secs(5);
 pub(crate) const ADMIN_SCRIPT_BYTES: usize = 1 << 20;
 /// Bytes of the body of a request to the admin port.
 pub(crate) const ADMIN_BODY_BYTES: usize = 4096;
+/// Samples of metrics that are kept for the admin port, one each `POLL_PERIOD`: ten minutes.
+pub(crate) const METRIC_SAMPLES: usize = 120;
+/// Metrics that such a sample has.
+pub(crate) const SAMPLED_METRICS: usize = 256;
 /// Pause after a connection could not be accepted (no file descriptors left).
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Loggers of scripts whose lines are kept.

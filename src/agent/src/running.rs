@@ -36,8 +36,8 @@ impl Running {
     pub(crate) async fn apply(&mut self, codebase: Codebase) -> Result<(), Error> {
         let codebase = Arc::new(codebase);
         let result = match &mut self.engine {
-            Some(engine) => engine.reload(codebase).await,
-            None => match Engine::start(codebase, self.options.clone()).await {
+            Some(engine) => engine.reload(codebase.clone()).await,
+            None => match Engine::start(codebase.clone(), self.options.clone()).await {
                 Ok(engine) => {
                     self.engine = Some(engine);
                     Ok(())
@@ -48,7 +48,7 @@ impl Running {
         match (&result, &self.engine) {
             (Ok(()), Some(engine)) => {
                 let status = engine.status().await;
-                self.facts.runs(&status, engine.collector());
+                self.facts.runs(&status, engine.collector(), codebase);
                 self.signals = status.signals;
             }
             (Err(error), _) => self.facts.failed(&error.to_string()),

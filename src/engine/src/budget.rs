@@ -7,6 +7,7 @@ use crate::limits;
 use std::cell::Cell;
 
 thread_local! {
+    static SIZES: Cell<(usize, usize)> = const { Cell::new((limits::WORKER_HELD_BYTES, limits::SCRIPT_DATA_BYTES)) };
     // A worker is a thread, and all its realms share its memory.
     static HELD: Cell<usize> = const { Cell::new(limits::WORKER_HELD_BYTES) };
     static DATA: Cell<usize> = const { Cell::new(limits::SCRIPT_DATA_BYTES) };
@@ -14,8 +15,15 @@ thread_local! {
 
 /// Gives this worker its budgets, bytes: of filters, and of the scripts' `Data`. Before anything is held.
 pub(crate) fn set(held: usize, data: usize) {
+    SIZES.set((held, data));
     HELD.set(held);
     DATA.set(data);
+}
+
+/// What is taken of them now.
+pub(crate) fn used() -> (usize, usize) {
+    let (held, data) = SIZES.get();
+    (held.saturating_sub(HELD.get()), data.saturating_sub(DATA.get()))
 }
 
 /// Whose budget it is.

@@ -164,6 +164,15 @@ impl Data {
         one.into_iter().chain(many.into_iter().flatten())
     }
 
+    /// How many chunks there are.
+    pub(crate) fn chunk_count(&self) -> usize {
+        match &self.chunks {
+            Chunks::None => 0,
+            Chunks::One(_) => 1,
+            Chunks::Many(all) => all.len(),
+        }
+    }
+
     /// All bytes as one slice; copies only when there are several chunks.
     pub fn to_bytes(&self) -> Bytes {
         match &self.chunks {

@@ -1,7 +1,9 @@
 //! Counters of one worker: written by its thread alone, summed by the control thread when somebody asks. By listener and
 //! target they are counted in plain cells of the worker's thread, and only read there ([`builtin`]).
-//! Names: pipyjs/globals.md section 10 (built-in metrics).
+//! Names: pipyjs/globals.md section 10 (built-in metrics). What upstream's names mean here: objects are those that scripts
+//! hold and that have native parts, chunks are the pieces of their `Data`, a pool holds pipelines that have ended.
 
+use crate::budget;
 use crate::limits;
 use crate::series::{Metric, MetricKind, Series};
 use std::cell::{Cell, RefCell};
@@ -55,6 +57,66 @@ impl Counters {
             Blame::Script => script,
             Blame::Internal => internal,
         }
+    }
+}
+
+/// What is counted while it lives, on this thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `Data` of scripts.
+    Data,
+    /// `Message` of scripts.
+    Message,
+    /// `MessageStart` of scripts.
+    MessageStart,
+    /// Pieces of `Data` of scripts.
+    Chunk,
+    /// Filters of a pipeline that has ended, kept for the next one.
+    Spare,
+    /// Loaded versions of the scripts: one, and those whose last pipelines have not ended.
+    Realm,
+}
+
+thread_local! {
+    static ALIVE: [Cell<i64>; 6] = const { [const { Cell::new(0) }; 6] };
+}
+
+fn add_alive(kind: Kind, n: i64) {
+    // The thread may be past its end: then nobody counts any more.
+    ALIVE
+        .try_with(|alive| {
+            if let Some(count) = alive.get(kind as usize) {
+                count.set(count.get() + n);
+            }
+        })
+        .ok();
+}
+
+fn alive(kind: Kind) -> f64 {
+    ALIVE.with(|alive| alive.get(kind as usize).map_or(0, Cell::get)) as f64
+}
+
+/// Counts something, or several of it, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Alive(Kind, i64);
+
+impl Alive {
+    /// One of this kind.
+    pub(crate) fn one(kind: Kind) -> Self {
+        Alive::many(kind, 1)
+    }
+
+    /// So many.
+    pub(crate) fn many(kind: Kind, count: usize) -> Self {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        add_alive(kind, count);
+        Alive(kind, count)
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        add_alive(self.0, -self.1);
     }
 }
 
@@ -137,7 +199,38 @@ pub(crate) fn builtin(counters: &Counters) -> Vec<Metric> {
     let plain = |name: &str, kind, value: f64| metric(name, kind, &[], Series::new("", value));
     let count = |name: &str, gauge: &Gauge| plain(name, MetricKind::Gauge, gauge.get() as f64);
     let total = |name: &str, counter: &Counter| plain(name, MetricKind::Counter, counter.get() as f64);
-    let mut all = vec![count("pipy_pipeline_count", &counters.pipelines)];
+    let by_class = |name: &str, classes: &[(&str, f64)]| {
+        let root = Series {
+            label: String::new(),
+            values: vec![classes.iter().map(|(_, value)| value).sum()],
+            children: classes
+                .iter()
+                .map(|(class, value)| Series::new(*class, *value))
+                .collect(),
+        };
+        metric(name, MetricKind::Gauge, &["class"], root)
+    };
+    let (running, spare) = (counters.pipelines.get() as f64, alive(Kind::Spare));
+    let (held, data) = budget::used();
+    let mut all = vec![
+        plain("pipy_chunk_count", MetricKind::Gauge, alive(Kind::Chunk)),
+        by_class(
+            "pipy_object_count",
+            &[
+                ("Data", alive(Kind::Data)),
+                ("Message", alive(Kind::Message)),
+                ("MessageStart", alive(Kind::MessageStart)),
+                ("Inbound", counters.inbound.get() as f64),
+                ("Outbound", counters.outbound.get() as f64),
+            ],
+        ),
+        count("pipy_pipeline_count", &counters.pipelines),
+        by_class("pipy_pool_allocated", &[("Pipeline", running + spare)]),
+        by_class("pipy_pool_spare", &[("Pipeline", spare)]),
+        plain("ballast_realm_count", MetricKind::Gauge, alive(Kind::Realm)),
+        plain("ballast_held_bytes", MetricKind::Gauge, held as f64),
+        plain("ballast_data_bytes", MetricKind::Gauge, data as f64),
+    ];
     let mut labelled = |mut metric: Metric, table, dimensions: &[&str], value: fn(&Traffic) -> f64| {
         metric.dimensions = dimensions.iter().map(|name| (*name).to_owned()).collect();
         metric.root.children = children(table, |traffic| vec![value(traffic)]);

@@ -1,11 +1,13 @@
 //! What there is to tell about this process: status reports to the Repo, /status and /metrics of the admin port. Written by
 //! the control loop, read by whoever asks. Source: pipyjs/repo.md 1.2 and 5.
 
+mod dump;
+mod history;
 mod metrics;
 
 use crate::limits;
 use crate::log::History;
-use ballast_engine::{Collector, Graph, Metric, Status};
+use ballast_engine::{Codebase, Collector, Graph, Metric, Status};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,6 +31,8 @@ struct Inner {
     /// Why the newest version does not run; empty: it does.
     error: String,
     collector: Collector,
+    codebase: Arc<Codebase>,
+    samples: history::Samples,
     /// Version of the last metrics that were reported.
     reported: u64,
     /// Version and shape of the metrics that the Repo has understood last.
@@ -57,14 +61,17 @@ impl Facts {
             graphs: Vec::new(),
             error: String::new(),
             collector: Collector::default(),
+            codebase: Arc::default(),
+            samples: history::Samples::default(),
             reported: 0,
             understood: None,
         })))
     }
 
     /// This runs now.
-    pub(crate) fn runs(&self, status: &Status, collector: Collector) {
+    pub(crate) fn runs(&self, status: &Status, collector: Collector, codebase: Arc<Codebase>) {
         self.with(|inner| {
+            inner.codebase = codebase;
             inner.version.clone_from(&status.version);
             inner.modules.clone_from(&status.modules);
             inner.listening.clone_from(&status.listening);
@@ -125,6 +132,32 @@ impl Facts {
     /// The pipelines that run, drawn as text.
     pub(crate) fn graph(&self) -> String {
         self.with(|inner| inner.graphs.iter().map(|graph| format!("{graph}\n")).collect())
+    }
+
+    /// The files of what runs.
+    pub(crate) fn codebase(&self) -> Arc<Codebase> {
+        self.with(|inner| inner.codebase.clone())
+    }
+
+    /// Keeps what the metrics are now.
+    pub(crate) async fn sample(&self) {
+        let metrics = self.metrics().await;
+        self.with(|inner| inner.samples.push(now_ms(), &metrics));
+    }
+
+    /// What they have been, of all or of one, as JSON; None: there is none of that name, here or on that instance.
+    pub(crate) fn history(&self, instance: Option<&str>, name: Option<&str>) -> Option<String> {
+        self.with(|inner| {
+            let is_other = instance.is_some_and(|instance| instance != inner.uuid);
+            (!is_other).then(|| inner.samples.json(name)).flatten()
+        })
+    }
+
+    /// All that is counted, or the part at this path, as JSON; None: there is no such part.
+    pub(crate) async fn dump(&self, part: &str) -> Option<String> {
+        let metrics = self.metrics().await;
+        let pipelines = self.with(|inner| inner.graphs.iter().map(drawn).collect());
+        dump::part(&metrics, pipelines, part).map(|part| part.to_string())
     }
 
     /// Prometheus text.
@@ -225,7 +258,7 @@ mod tests {
             modules: vec!["/main.js".to_owned()],
             ..Status::default()
         };
-        facts.runs(&status, Collector::default());
+        facts.runs(&status, Collector::default(), Arc::default());
         let report: Value = serde_json::from_str(&facts.report(false).await.text).unwrap();
         for (key, expected) in [
             ("uuid", json!("u")),

@@ -199,6 +199,8 @@ impl Active {
             log: self.log.clone(),
             options: String::new(),
             tls: None,
+            // Scripts may hold what not everybody on this machine is to read.
+            program: None,
         };
         let opened = if address::is_in_host_network(snapshot.files.get(POD_PATH)) {
             // Another Pod of this node may have the plain name.

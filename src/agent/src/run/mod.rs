@@ -5,17 +5,18 @@ mod local;
 mod source;
 mod watched;
 
-use crate::admin::{Admin, Open};
+use crate::admin::{Admin, Open, Program};
 use crate::config::{RUN_FAILED, RunConfig};
 use crate::facts::{self, Facts};
 use crate::feed::{Change, codebase};
 use crate::limits;
-use crate::log::{Log, LogFile};
+use crate::log::{Log, LogFile, redact};
 use crate::running::Running;
 use crate::signals::Signals;
 use ballast_engine::{Codebase, Error, Notice, Options};
 use source::Source;
 use std::io::Write;
+use std::sync::Arc;
 use watched::Watched;
 
 /// Runs until there is nothing left to do, and gives the exit code.
@@ -54,6 +55,10 @@ async fn run(config: RunConfig, log: Log) -> u8 {
         own_address(&config),
         log.loggers().clone(),
     );
+    let program = Program {
+        name: redact(source.shown()).into_owned(),
+        restart: Arc::default(),
+    };
     let mut run = Run {
         running: Running::new(options, facts.clone()),
         admin: AdminPort {
@@ -61,6 +66,7 @@ async fn run(config: RunConfig, log: Log) -> u8 {
                 facts: facts.clone(),
                 log,
                 options: shown_options(&config),
+                program: Some(program.clone()),
                 tls: match crate::admin_tls::acceptor(&config.admin_tls) {
                     Ok(tls) => tls,
                     Err(error) => return fail(&error),
@@ -117,6 +123,7 @@ async fn run(config: RunConfig, log: Log) -> u8 {
                 }
                 Notice::Restart => run.refresh(&mut source).await,
             },
+            () = program.restart.notified() => run.refresh(&mut source).await,
             name = signals.next() => match name {
                 name if run.running.signal(name).await => Ok(()),
                 "SIGHUP" => run.refresh(&mut source).await,
@@ -124,7 +131,7 @@ async fn run(config: RunConfig, log: Log) -> u8 {
                 _ => return shut_down(run.running, signals).await,
             },
             _ = looks.tick(), if watched.is_some() => { run.look(watched.as_mut()).await; Ok(()) }
-            _ = reports.tick(), if run.config.status => { source.report(&run.facts, run.config.metrics); Ok(()) }
+            _ = reports.tick() => { run.report(&source); Ok(()) }
         };
         if let Err(Exit(code)) = ended {
             return code;
@@ -172,6 +179,18 @@ impl Run {
             for (path, content) in watched.look(&paths) {
                 self.running.publish(&path, content).await;
             }
+        }
+    }
+
+    /// To the Repo, where there is one, and for the admin port, where that is open.
+    fn report(&self, source: &Source) {
+        if self.config.status {
+            source.report(&self.facts, self.config.metrics);
+        }
+        if self.admin.open.is_some() {
+            let facts = self.facts.clone();
+            // It ends before the next one begins: the wait for workers is as long as the period.
+            tokio::spawn(async move { facts.sample().await });
         }
     }
 

@@ -4,6 +4,7 @@ use super::{Result, bounds, throw_error, throw_type};
 use crate::budget::Share;
 use crate::data::Data;
 use crate::limits;
+use crate::metrics::{Alive, Kind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use rquickjs::class::Trace;
@@ -19,13 +20,22 @@ pub struct JsData {
     data: Data,
     #[qjs(skip_trace)]
     share: Share,
+    #[qjs(skip_trace)]
+    chunks: Alive,
+    #[qjs(skip_trace)]
+    _alive: Alive,
 }
 
 impl JsData {
     /// # Errors  Throws when the scripts' `Data` take too much.
     fn make(ctx: &Ctx<'_>, data: Data) -> Result<Self> {
         let share = bounds::charge(ctx, data.len() + limits::HELD_EVENT_BYTES)?;
-        Ok(JsData { data, share })
+        Ok(JsData {
+            chunks: Alive::many(Kind::Chunk, data.chunk_count()),
+            _alive: Alive::one(Kind::Data),
+            data,
+            share,
+        })
     }
 
     /// A Data of these bytes.
@@ -53,6 +63,7 @@ impl JsData {
     pub(crate) fn append(&mut self, ctx: &Ctx<'_>, more: Data) -> Result<()> {
         bounds::charge_more(ctx, &mut self.share, more.len())?;
         self.data.append(more);
+        self.chunks = Alive::many(Kind::Chunk, self.data.chunk_count());
         Ok(())
     }
 
@@ -72,6 +83,7 @@ impl JsData {
         if was_large {
             self.data = alone(std::mem::take(&mut self.data));
         }
+        self.chunks = Alive::many(Kind::Chunk, self.data.chunk_count());
         JsData::object(ctx, if was_large { alone(taken) } else { taken })
     }
 

@@ -7,6 +7,7 @@ use crate::data::Data;
 use crate::event::{Head, HeadKind, Reason, StreamError, Tail};
 use crate::limits;
 use crate::message::Message;
+use crate::metrics::{Alive, Kind};
 use crate::value::Saved;
 use rquickjs::class::Trace;
 use rquickjs::prelude::Opt;
@@ -43,6 +44,8 @@ pub struct JsMessageStart {
     head: Option<Rc<Head>>,
     #[qjs(skip_trace)]
     _share: Share,
+    #[qjs(skip_trace)]
+    _alive: Alive,
 }
 
 impl JsMessageStart {
@@ -51,7 +54,11 @@ impl JsMessageStart {
     /// # Errors  Throws when what scripts keep of streams takes too much.
     pub(crate) fn make(ctx: &Ctx<'_>, head: Option<Rc<Head>>) -> Result<Self> {
         let share = bounds::charge(ctx, head_cost(head.as_ref()))?;
-        Ok(JsMessageStart { head, _share: share })
+        Ok(JsMessageStart {
+            head,
+            _share: share,
+            _alive: Alive::one(Kind::MessageStart),
+        })
     }
 
     /// The head, shared with the event.
@@ -74,6 +81,7 @@ impl JsMessageStart {
         JsMessageStart {
             head: head_of(&ctx, head.0),
             _share: Share::of_scripts(),
+            _alive: Alive::one(Kind::MessageStart),
         }
     }
     /// `'MessageStart'`.
@@ -188,6 +196,8 @@ pub struct JsMessage {
     /// Of head and body.
     #[qjs(skip_trace)]
     share: Share,
+    #[qjs(skip_trace)]
+    _alive: Alive,
 }
 
 impl JsMessage {
@@ -201,6 +211,7 @@ impl JsMessage {
             message,
             body: RefCell::new(None),
             share,
+            _alive: Alive::one(Kind::Message),
         })
     }
 

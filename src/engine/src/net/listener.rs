@@ -248,8 +248,9 @@ async fn accept(socket: TcpListener, target: Rc<RefCell<ListenTarget>>, slots: R
             continue;
         }
         // Other listeners and `connect` share it: there is no one place that would tell.
-        let realm = target.borrow().realm.clone();
-        if !realm.has_room() {
+        // Nothing of the realm is kept while this waits: a version that was replaced would live until somebody connects.
+        let has_room = target.borrow().realm.has_room();
+        if !has_room {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         }

@@ -6,6 +6,7 @@ use crate::error::ScriptError;
 use crate::event::Event;
 use crate::js::Callback;
 use crate::limits;
+use crate::metrics::{Alive, Kind};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -25,7 +26,7 @@ pub(crate) struct Layout {
     pub on_end: RefCell<Option<Callback>>,
     /// The filters.
     pub filters: RefCell<Vec<FilterDef>>,
-    pool: RefCell<Vec<FilterSet>>,
+    pool: RefCell<Vec<(FilterSet, Alive)>>,
 }
 
 /// First input of a pipeline.
@@ -66,7 +67,7 @@ impl Layout {
 
     /// A set of filter instances, from the pool or new.
     pub(super) fn instances(&self) -> Vec<Option<Box<dyn Filter>>> {
-        let pooled = self.pool.borrow_mut().pop();
+        let pooled = self.pool.borrow_mut().pop().map(|(filters, _)| filters);
         pooled.unwrap_or_else(|| self.filters.borrow().iter().map(|def| Some((def.make)())).collect())
     }
 
@@ -74,7 +75,7 @@ impl Layout {
     pub(super) fn recycle(&self, filters: Vec<Option<Box<dyn Filter>>>) {
         let mut pool = self.pool.borrow_mut();
         if pool.len() < limits::POOLED_INSTANCES && filters.iter().all(Option::is_some) {
-            pool.push(filters);
+            pool.push((filters, Alive::one(Kind::Spare)));
         }
     }
 
@@ -96,9 +97,8 @@ impl Layout {
             .iter()
             .find(|def| def.needs_sub && def.sub.as_ref().is_none_or(|sub| sub.layout().is_none()));
         missing.map_or(Ok(()), |def| {
-            let (name, place) = (def.name, &def.place);
-            let message = format!("Error: missing .to(...) for the last filter: {name} at {place}");
-            Err(ScriptError::in_file(&self.module.path, message))
+            let message = format!("Error: missing .to(...) for the last filter: {}", def.name);
+            Err(ScriptError::at(&def.place, message))
         })
     }
 
@@ -127,14 +127,15 @@ pub(crate) struct Sub(Rc<SubCell>);
 
 #[derive(Default)]
 struct SubCell {
-    name: RefCell<Option<String>>,
+    /// With the place in the script that names it.
+    name: RefCell<Option<(String, String)>>,
     layout: OnceCell<Rc<Layout>>,
 }
 
 impl Sub {
     /// Names it; resolved by [`Module::bind`].
-    pub(crate) fn set_name(&self, name: String) {
-        *self.0.name.borrow_mut() = Some(name);
+    pub(crate) fn set_name(&self, name: String, place: String) {
+        *self.0.name.borrow_mut() = Some((name, place));
     }
 
     /// Takes its name back: it was none.
@@ -219,13 +220,12 @@ impl Module {
     pub(crate) fn bind(self: &Rc<Self>) -> Result<(), ScriptError> {
         for sub in self.waiting.borrow_mut().drain(..) {
             let name = sub.0.name.borrow().clone();
-            let Some(name) = name else { continue };
+            let Some((name, place)) = name else { continue };
             if name.is_empty() {
-                return Err(ScriptError::in_file(&self.path, "Error: empty pipeline name"));
+                return Err(ScriptError::at(&place, "Error: empty pipeline name"));
             }
-            let layout = self.layout(&name).ok_or_else(|| {
-                ScriptError::in_file(&self.path, format!("Error: pipeline not found with name: {name}"))
-            })?;
+            let missing = || ScriptError::at(&place, format!("Error: pipeline not found with name: {name}"));
+            let layout = self.layout(&name).ok_or_else(missing)?;
             sub.set(layout);
         }
         for sub in self.entering.borrow_mut().drain(..) {

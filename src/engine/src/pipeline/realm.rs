@@ -8,7 +8,7 @@ use crate::error::{Error, ScriptError};
 use crate::event::Event;
 use crate::js::{self, Host, Scope};
 use crate::limits::{self, ScriptLimits};
-use crate::metrics::Counters;
+use crate::metrics::{Alive, Counters, Kind};
 use crate::value::{Saved, Store};
 use nix::time::{ClockId, clock_gettime};
 use rquickjs::{Ctx, JsLifetime};
@@ -88,6 +88,7 @@ pub(crate) struct Realm {
     more_jobs: RefCell<Option<Task>>,
     store: Store,
     js: rquickjs::Context,
+    _alive: Alive,
 }
 
 #[derive(JsLifetime)]
@@ -215,6 +216,7 @@ impl Realm {
             more_jobs: RefCell::default(),
             store,
             js: context,
+            _alive: Alive::one(Kind::Realm),
         });
         realm.js.with(|ctx| {
             let stored = ctx.store_userdata(RealmSlot(Rc::downgrade(&realm)));
