@@ -39,6 +39,9 @@ pub(super) enum After {
 pub(super) trait Side {
     type Head;
 
+    /// Finds a head's parts at the start of `bytes` if all of it is there and plain. `None`: the long way decides.
+    fn scan(bytes: &[u8], limits: &Limits) -> Option<Layout>;
+
     /// Judges a head's first bytes; `fresh`: it is the connection's first. Yields whether they suffice.
     fn start(line: &[u8], fresh: bool) -> Result<bool, Error>;
 
@@ -135,7 +138,7 @@ impl Machine {
 
     /// Takes one head block from `input`, with what was found in it.
     ///
-    /// The short way takes a head that lies in one chunk and has no fault. All else goes the long way, which alone decides what is an
+    /// The short way (`scan`) takes a head that lies in one chunk and has no fault. All else goes the long way, which alone decides what is an
     /// error: so the outcome does not depend on how the input is cut.
     fn take_head<S: Side>(&mut self, input: &mut Chunks) -> Result<Option<(Bytes, Layout)>, Error> {
         if self.gather.held_len() == 0 {
@@ -143,10 +146,7 @@ impl Machine {
             if front.is_empty() {
                 return Ok(None);
             }
-            if S::start(front, self.fresh) == Ok(true)
-                && let Ok(Some(layout)) = S::read(front)
-                && layout.is_strict(front, &self.limits)
-            {
+            if let Some(layout) = S::scan(front, &self.limits) {
                 return Ok(input.take_front(layout.len()).map(|block| (block, layout)));
             }
         }

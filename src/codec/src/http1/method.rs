@@ -82,6 +82,12 @@ impl Method {
         !matches!(self, Self::Other(name) if !is_token(name))
     }
 
+    /// Bytes of the method and the blank that the line starts with.
+    pub(super) fn line_start(line: &[u8]) -> Option<usize> {
+        let start = LINES.iter().find(|(start, _)| line.starts_with(start));
+        start.map(|(start, _)| start.len())
+    }
+
     /// The method of a line that starts with one and a blank.
     pub(super) fn of_line(line: &[u8]) -> Option<Self> {
         LINES

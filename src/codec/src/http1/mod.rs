@@ -22,6 +22,7 @@ mod parse;
 mod reason;
 mod request;
 mod response;
+mod scan;
 mod target;
 
 pub use encode::{

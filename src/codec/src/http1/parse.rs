@@ -4,47 +4,26 @@
 //! Source: RFC 9112 3, 4, 5; pipyjs/http.md 2.
 use super::headers::Field;
 use super::method::common_prefix;
-use super::{Error, Headers, Limits, MAX_HEADERS, Method, RequestHead, ResponseHead, Scheme, Version};
+use super::{Error, Headers, MAX_HEADERS, Method, RequestHead, ResponseHead, Scheme, Version};
 use bytes::Bytes;
 use httparse::Header;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// A head as positions in the bytes that it was read from.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     /// Bytes of the head, the empty line included.
-    end: usize,
-    version: Version,
+    pub(super) end: usize,
+    pub(super) version: Version,
     /// 0 for requests.
-    status: u16,
+    pub(super) status: u16,
     /// The target, or the reason.
-    text: Range<usize>,
-    fields: Vec<Field>,
+    pub(super) text: Range<usize>,
+    pub(super) fields: Vec<Field>,
 }
 
 impl Layout {
-    /// Whether every line end is CRLF and every bound is kept, which `Gather` would else find out; `bytes` is what the head was read from.
-    ///
-    /// The parser refuses line feeds anywhere but at line ends, and a line begins with its name: so the two bytes before each name tell.
-    pub(super) fn is_strict(&self, bytes: &[u8], limits: &Limits) -> bool {
-        let ends = self
-            .fields
-            .iter()
-            .map(|field| field.name_at as usize)
-            .chain([self.end.saturating_sub(2)]);
-        let mut line_start = 0;
-        for next in ends {
-            let line_len = next.saturating_sub(line_start + 2);
-            if line_len > limits.max_head_bytes || bytes.get(next.saturating_sub(2)..next) != Some(b"\r\n") {
-                return false;
-            }
-            line_start = next;
-        }
-        bytes.get(line_start..self.end) == Some(b"\r\n")
-            && self.fields.len() <= limits.max_headers
-            && self.end <= limits.max_total_head_bytes
-    }
-
     /// Bytes of the head, the empty line included.
     pub(super) fn len(&self) -> usize {
         self.end

@@ -5,7 +5,7 @@ use super::framing::Length;
 use super::machine::{After, Machine, Side};
 use super::method::check_request_start;
 use super::parse::Layout;
-use super::{Error, Frame, Limits, RequestHead, framing, parse};
+use super::{Error, Frame, Limits, RequestHead, framing, parse, scan};
 use crate::Chunks;
 use bytes::Bytes;
 
@@ -76,6 +76,10 @@ struct Requests;
 
 impl Side for Requests {
     type Head = RequestHead;
+
+    fn scan(bytes: &[u8], limits: &Limits) -> Option<Layout> {
+        scan::request(bytes, limits)
+    }
 
     fn start(line: &[u8], fresh: bool) -> Result<bool, Error> {
         check_request_start(line, fresh)

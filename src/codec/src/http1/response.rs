@@ -4,7 +4,7 @@
 use super::framing::Length;
 use super::machine::{After, Machine, Side};
 use super::parse::Layout;
-use super::{Error, Frame, Limits, Method, ResponseHead, framing, parse};
+use super::{Error, Frame, Limits, Method, ResponseHead, framing, parse, scan};
 use crate::Chunks;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -114,6 +114,10 @@ struct Responses<'a> {
 
 impl Side for Responses<'_> {
     type Head = ResponseHead;
+
+    fn scan(bytes: &[u8], limits: &Limits) -> Option<Layout> {
+        scan::response(bytes, limits)
+    }
 
     fn start(line: &[u8], _: bool) -> Result<bool, Error> {
         parse::check_response_start(line)
