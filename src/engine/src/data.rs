@@ -40,6 +40,10 @@ impl Data {
 
     /// Appends a chunk; an empty one changes nothing.
     pub fn push(&mut self, chunk: Bytes) {
+        if self.len == 0 {
+            *self = chunk.into();
+            return;
+        }
         if chunk.is_empty() {
             return;
         }
@@ -198,9 +202,14 @@ impl Extend<Bytes> for Data {
 
 impl From<Bytes> for Data {
     fn from(chunk: Bytes) -> Self {
-        let mut data = Data::new();
-        data.push(chunk);
-        data
+        if chunk.is_empty() {
+            return Data::new();
+        }
+        Data {
+            len: chunk.len(),
+            loose: usize::from(chunk.len() < limits::SMALL_CHUNK_BYTES),
+            chunks: Chunks::One(chunk),
+        }
     }
 }
 

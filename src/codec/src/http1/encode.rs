@@ -170,8 +170,9 @@ fn encode_headers(
     // Lines that follow each other in the received block and stand there just as they would be written are copied in one go.
     let mut run = 0..0;
     for field in headers.fields() {
-        let name = headers.name(field);
-        if is_dropped(name, framing) || (without_cookies && name.eq_ignore_ascii_case(b"cookie")) {
+        if is_dropped(headers, field, framing)
+            || (without_cookies && headers.name(field).eq_ignore_ascii_case(b"cookie"))
+        {
             continue;
         }
         match received_line(block, field) {
@@ -183,7 +184,7 @@ fn encode_headers(
             None => {
                 out.extend_from_slice(block.get(run).unwrap_or_default());
                 run = 0..0;
-                encode_line(name, headers.value(field), out);
+                encode_line(headers.name(field), headers.value(field), out);
             }
         }
     }
@@ -220,11 +221,13 @@ fn encode_line(name: &[u8], value: &[u8], out: &mut BytesMut) {
     out.extend_from_slice(CHUNK_END);
 }
 
-fn is_dropped(name: &[u8], framing: Framing) -> bool {
-    match name.len() {
-        10 => name.eq_ignore_ascii_case(b"connection") || name.eq_ignore_ascii_case(b"keep-alive"),
-        14 => framing != Framing::Given && name.eq_ignore_ascii_case(b"content-length"),
-        17 => name.eq_ignore_ascii_case(b"transfer-encoding"),
+fn is_dropped(headers: &Headers, field: &Field, framing: Framing) -> bool {
+    let is = |name: &[u8]| headers.name(field).eq_ignore_ascii_case(name);
+    // The length of a name rules most lines out before any comparison.
+    match field.name_len {
+        10 => is(b"connection") || is(b"keep-alive"),
+        14 => framing != Framing::Given && is(b"content-length"),
+        17 => is(b"transfer-encoding"),
         _ => false,
     }
 }

@@ -66,25 +66,26 @@ impl Fields {
     fn read(version: Version, headers: &Headers, is_request: bool) -> Result<Self, Error> {
         let mut fields = Self::default();
         let mut has_encoding = false;
-        for (name, value) in headers.iter() {
+        for field in headers.fields() {
             // The length of a name rules most headers out before any comparison.
-            match name.len() {
-                14 if name.eq_ignore_ascii_case(b"content-length") => {
+            match field.name_len {
+                14 if headers.name(field).eq_ignore_ascii_case(b"content-length") => {
                     // A second one is refused even if equal: RFC 9110 8.6 allows either, refusing is the safe one.
                     if fields.length.is_some() {
                         return Err(Error::ContentLength);
                     }
-                    fields.length = Some(parse_length(value).ok_or(Error::ContentLength)?);
+                    fields.length = Some(parse_length(headers.value(field)).ok_or(Error::ContentLength)?);
                 }
-                17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                    if has_encoding || version == Version::Http10 || !value.eq_ignore_ascii_case(b"chunked") {
+                17 if headers.name(field).eq_ignore_ascii_case(b"transfer-encoding") => {
+                    let is_known = headers.value(field).eq_ignore_ascii_case(b"chunked");
+                    if has_encoding || version == Version::Http10 || !is_known {
                         return Err(Error::TransferEncoding);
                     }
                     has_encoding = true;
                     fields.chunked = true;
                 }
-                4 if is_request && name.eq_ignore_ascii_case(b"host") => {
-                    if fields.host || !is_host(value) {
+                4 if is_request && headers.name(field).eq_ignore_ascii_case(b"host") => {
+                    if fields.host || !is_host(headers.value(field)) {
                         return Err(Error::Host);
                     }
                     fields.host = true;

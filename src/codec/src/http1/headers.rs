@@ -24,6 +24,14 @@ pub struct Headers {
     /// Names and values that were pushed.
     extra: Vec<u8>,
     fields: Vec<Field>,
+    /// Which lengths the names have: see `length_bit`. May have more than are left.
+    lengths: u32,
+}
+
+/// One bit a length of names; the last one stands for all that are longer. Most questions are about names of which there is none even
+/// of that length, so no line is looked at.
+const fn length_bit(name_len: u32) -> u32 {
+    1 << if name_len < 31 { name_len } else { 31 }
 }
 
 impl Headers {
@@ -33,15 +41,18 @@ impl Headers {
             block: Bytes::new(),
             extra: Vec::new(),
             fields: Vec::new(),
+            lengths: 0,
         }
     }
 
     /// `fields` must be ranges of `block`.
     pub(crate) fn from_block(block: Bytes, fields: Vec<Field>) -> Self {
+        let lengths = fields.iter().fold(0, |bits, field| bits | length_bit(field.name_len));
         Self {
             block,
             extra: Vec::new(),
             fields,
+            lengths,
         }
     }
 
@@ -62,7 +73,7 @@ impl Headers {
 
     /// Value of the last line of that name (the last one wins: pipyjs/http.md 1).
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.fields
+        self.candidates(name)
             .iter()
             .rev()
             .find(|field| self.is_named(field, name))
@@ -71,7 +82,7 @@ impl Headers {
 
     /// Values of all lines of that name, in order.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
-        self.fields
+        self.candidates(name)
             .iter()
             .filter(move |field| self.is_named(field, name))
             .map(|field| self.value(field))
@@ -79,7 +90,7 @@ impl Headers {
 
     /// Whether there is a line of that name.
     pub fn contains(&self, name: &str) -> bool {
-        self.fields.iter().any(|field| self.is_named(field, name))
+        self.candidates(name).iter().any(|field| self.is_named(field, name))
     }
 
     /// Whether one of the comma-separated lists of that name has `token`, compared without regard to case.
@@ -115,6 +126,9 @@ impl Headers {
 
     /// Drops all lines of that name; yields how many there were.
     pub fn remove(&mut self, name: &str) -> usize {
+        if self.candidates(name).is_empty() {
+            return 0;
+        }
         let before = self.fields.len();
         let mut fields = std::mem::take(&mut self.fields);
         fields.retain(|field| !self.is_named(field, name));
@@ -177,6 +191,14 @@ impl Headers {
         slice.unwrap_or_default()
     }
 
+    /// The lines among which those of that name are: none, or all.
+    fn candidates(&self, name: &str) -> &[Field] {
+        match self.lengths & length_bit(name.len() as u32) {
+            0 => &[],
+            _ => &self.fields,
+        }
+    }
+
     fn is_named(&self, field: &Field, name: &str) -> bool {
         field.name_len as usize == name.len() && self.name(field).eq_ignore_ascii_case(name.as_bytes())
     }
@@ -196,6 +218,7 @@ impl Headers {
         self.extra.extend_from_slice(value);
         let value_len = value.len() as u32;
         let name_len = name.len() as u32;
+        self.lengths |= length_bit(name_len);
         Ok(Field {
             name_at: end - value_len - name_len,
             name_len,

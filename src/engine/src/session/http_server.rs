@@ -157,8 +157,22 @@ impl Server {
         }
     }
 
+    /// Nothing has come and nothing is held back: how it is after most events of a response.
+    fn is_quiet(&self) -> bool {
+        self.input.is_empty()
+            && self.decoder.is_idle()
+            && self.reading == Reading::Requests
+            && !(self.closing || self.opened)
+            && self.end.is_none()
+            && self.tap.is_none()
+            && self.slots.len() < limits::PIPELINED_REQUESTS
+    }
+
     /// What arrived next; None when more input or a response is needed.
     pub(crate) fn next(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Option<Incoming> {
+        if self.is_quiet() {
+            return None;
+        }
         while !self.ended {
             if std::mem::take(&mut self.opened) {
                 return Some(Incoming::Tunnel(self.first));

@@ -232,7 +232,14 @@ impl Session {
             let next = self.inner.borrow_mut().next(cx);
             match next {
                 Next::Delivered => {}
-                Next::Answered => self.answered(cx),
+                Next::Answered => {
+                    self.answered(cx);
+                    // Most often that was all.
+                    let inner = self.inner.borrow();
+                    if inner.input.is_empty() && inner.decoder.is_idle() {
+                        return;
+                    }
+                }
                 Next::Starved => return,
                 Next::Broken => return self.fail(cx, &Reason::Named(StreamError::ProtocolError), false),
             }
