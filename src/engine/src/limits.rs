@@ -64,7 +64,7 @@ pub(crate) const TURN_STEPS: usize = 1 << 20;
 /// Bytes read from a socket at once, as a rule.
 pub(crate) const READ_BYTES: usize = 16 << 10;
 /// Bytes read from a socket at once while its peer sends faster than `READ_BYTES` a read.
-pub(crate) const READ_MOST_BYTES: usize = 128 << 10;
+pub(crate) const READ_MOST_BYTES: usize = 256 << 10;
 /// Output pending for a socket above which the source of the data stops being read (`congestionLimit`).
 pub(crate) const CONGESTION_BYTES: usize = 1 << 20;
 /// Slices that one vectored write hands to the kernel (below IOV_MAX).

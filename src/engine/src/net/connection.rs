@@ -10,7 +10,7 @@ use crate::js::RawSocket;
 use crate::limits;
 use crate::metrics::{Blame, Counter, Gauge, Traffic};
 use crate::pipeline::{Child, Closed, Cx, Flush, Port, Realm, Tap, Task, Wake, Work, spawn};
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
@@ -47,8 +47,12 @@ impl Default for Block {
 impl Block {
     /// Room for a read.
     fn make_room(&mut self) {
-        if self.bytes.capacity() < self.room / 4 {
-            // Small reads share a block; a large one has it alone.
+        // Small reads share a block; a large one has it alone, and mostly gets it back whole, since what it held has been sent.
+        let least = match self.room {
+            limits::READ_BYTES => limits::READ_BYTES / 4,
+            room => room / 2,
+        };
+        if self.bytes.capacity() < least {
             self.bytes.reserve(self.room.max(2 * limits::READ_BYTES));
         }
     }
@@ -520,8 +524,9 @@ async fn read_some(reader: &mut OwnedReadHalf) -> io::Result<bytes::Bytes> {
     poll_fn(|cx| {
         BLOCK.with_borrow_mut(|block| {
             block.make_room();
-            let most = block.bytes.capacity();
-            let got = pin!(reader.read_buf(&mut block.bytes)).poll(cx);
+            // The block may have been given more than was asked for.
+            let most = block.bytes.capacity().min(limits::READ_MOST_BYTES);
+            let got = pin!(reader.read_buf(&mut (&mut block.bytes).limit(most))).poll(cx);
             got.map_ok(|_| block.take(most))
         })
     })
