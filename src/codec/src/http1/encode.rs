@@ -79,12 +79,15 @@ pub fn encode_request_head(
     }
     check_connection(connection)?;
     out.reserve(head.target.len() + head.headers.block().len() + 128);
-    out.extend_from_slice(head.method.as_bytes());
-    out.put_u8(b' ');
-    out.extend_from_slice(&head.target);
-    out.put_u8(b' ');
-    out.extend_from_slice(version_text(head.version));
-    out.extend_from_slice(CHUNK_END);
+    let received = received_request_line(head).unwrap_or(0);
+    if received == 0 {
+        out.extend_from_slice(head.method.as_bytes());
+        out.put_u8(b' ');
+        out.extend_from_slice(&head.target);
+        out.put_u8(b' ');
+        out.extend_from_slice(version_text(head.version));
+        out.extend_from_slice(CHUNK_END);
+    }
     let has_crumbs = head.version == Version::Http2 && head.headers.get_all("cookie").nth(1).is_some();
     if has_crumbs {
         out.extend_from_slice(b"cookie: ");
@@ -94,7 +97,7 @@ pub fn encode_request_head(
         }
         out.extend_from_slice(CHUNK_END);
     }
-    encode_headers(&head.headers, has_crumbs, framing, connection, out);
+    encode_headers(&head.headers, received, has_crumbs, framing, connection, out);
     Ok(())
 }
 
@@ -115,16 +118,19 @@ pub fn encode_response_head(
     }
     check_connection(connection)?;
     out.reserve(head.headers.block().len() + 128);
-    out.extend_from_slice(version_text(head.version));
-    out.put_u8(b' ');
-    out.extend_from_slice(itoa::Buffer::new().format(head.status).as_bytes());
-    out.put_u8(b' ');
-    match head.reason.is_empty() {
-        true => out.extend_from_slice(reason_phrase(head.status).unwrap_or("OK").as_bytes()),
-        false => out.extend_from_slice(&head.reason),
+    let received = received_status_line(head).unwrap_or(0);
+    if received == 0 {
+        out.extend_from_slice(version_text(head.version));
+        out.put_u8(b' ');
+        out.extend_from_slice(itoa::Buffer::new().format(head.status).as_bytes());
+        out.put_u8(b' ');
+        match head.reason.is_empty() {
+            true => out.extend_from_slice(reason_phrase(head.status).unwrap_or("OK").as_bytes()),
+            false => out.extend_from_slice(&head.reason),
+        }
+        out.extend_from_slice(CHUNK_END);
     }
-    out.extend_from_slice(CHUNK_END);
-    encode_headers(&head.headers, false, framing, connection, out);
+    encode_headers(&head.headers, received, false, framing, connection, out);
     Ok(())
 }
 
@@ -158,9 +164,39 @@ fn version_text(version: Version) -> &'static [u8] {
     }
 }
 
-/// `without_cookies`: those have been written.
+/// Length of the received start line, its end included, if that is what would be written.
+fn received_request_line(head: &RequestHead) -> Option<usize> {
+    if head.version == Version::Http2 {
+        return None;
+    }
+    let block = head.headers.block();
+    let rest = block.strip_prefix(head.method.as_bytes())?.strip_prefix(b" ")?;
+    let rest = rest.strip_prefix(&*head.target)?.strip_prefix(b" ")?;
+    let rest = rest.strip_prefix(version_text(head.version))?.strip_prefix(CHUNK_END)?;
+    Some(block.len() - rest.len())
+}
+
+/// As `received_request_line`.
+fn received_status_line(head: &ResponseHead) -> Option<usize> {
+    let block = head.headers.block();
+    let rest = block.strip_prefix(version_text(head.version))?.strip_prefix(b" ")?;
+    let (status, rest) = rest.split_first_chunk::<3>()?;
+    let value = |digits: &[u8]| digits.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    // An empty reason is replaced.
+    if !status.iter().all(u8::is_ascii_digit) || value(status) != head.status || head.reason.is_empty() {
+        return None;
+    }
+    let rest = rest
+        .strip_prefix(b" ")?
+        .strip_prefix(&*head.reason)?
+        .strip_prefix(CHUNK_END)?;
+    Some(block.len() - rest.len())
+}
+
+/// `received`: so many bytes of the received block are to stand before the lines. `without_cookies`: those have been written.
 fn encode_headers(
     headers: &Headers,
+    received: usize,
     without_cookies: bool,
     framing: Framing,
     connection: Connection<'_>,
@@ -168,7 +204,7 @@ fn encode_headers(
 ) {
     let block = headers.block();
     // Lines that follow each other in the received block and stand there just as they would be written are copied in one go.
-    let mut run = 0..0;
+    let mut run = 0..received;
     for field in headers.fields() {
         if is_dropped(headers, field, framing)
             || (without_cookies && headers.name(field).eq_ignore_ascii_case(b"cookie"))
@@ -195,7 +231,7 @@ fn encode_headers(
         Framing::Absent | Framing::Given => {}
     }
     match connection {
-        Connection::KeepAlive => out.extend_from_slice(b"connection: keep-alive\r\n"),
+        Connection::KeepAlive => return out.extend_from_slice(b"connection: keep-alive\r\n\r\n"),
         Connection::Close => out.extend_from_slice(b"connection: close\r\n"),
         Connection::Value(value) => encode_line(b"connection", value, out),
         Connection::Absent => {}

@@ -1,7 +1,7 @@
 //! What heads and chunks look like on the wire: pipyjs/http.md section 3, RFC 9112 7.1.
-use crate::property::{Seen, Tunnel, requests};
+use crate::property::{Seen, Tunnel, requests, responses};
 use ballast_codec::http1::{
-    Connection, Error, Framing, Headers, Limits, Method, RequestHead, ResponseHead, Scheme, Version,
+    Connection, Error, Expect, Framing, Headers, Limits, Method, RequestHead, ResponseHead, Scheme, Version,
     encode_chunk_start, encode_request_head, encode_response_head, reason_phrase,
 };
 use bytes::{Bytes, BytesMut};
@@ -176,6 +176,68 @@ fn a_received_head_goes_on_as_it_came() {
         "GET /x HTTP/1.1\r\nHost: a\r\nx-cased: other\r\nX-Loose: l\r\nX-Tight: t\r\nX-Empty: \r\nZ: 2\r\nX-New: n\r\n\r\n",
     );
     assert_ne!(&changed, head);
+}
+
+#[test]
+fn a_changed_start_line_is_written_as_it_is_now() {
+    let row = |change: fn(&mut RequestHead), expected: &str| {
+        let sent = Bytes::from("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+        let seen = requests(&Limits::default(), Tunnel::Refuse, &[sent]);
+        let Some(Seen::Head(head)) = seen.first() else {
+            panic!("{seen:?}")
+        };
+        let mut head = head.clone();
+        change(&mut head);
+        request(
+            &head,
+            Framing::Absent,
+            Connection::Absent,
+            &format!("{expected}\r\nHost: x\r\n\r\n"),
+        );
+    };
+    row(|_| {}, "GET /a HTTP/1.1");
+    row(|head| head.method = Method::Put, "PUT /a HTTP/1.1");
+    row(|head| head.method = Method::new(b"GE"), "GE /a HTTP/1.1");
+    row(|head| head.target = Bytes::from_static(b"/"), "GET / HTTP/1.1");
+    row(|head| head.target = Bytes::from_static(b"/ab"), "GET /ab HTTP/1.1");
+    row(|head| head.version = Version::Http10, "GET /a HTTP/1.0");
+    row(|head| head.version = Version::Http2, "GET /a HTTP/1.1");
+
+    let row = |sent: &str, change: fn(&mut ResponseHead), expected: &str| {
+        let sent = Bytes::from(format!("{sent}\r\nA: b\r\nContent-Length: 0\r\n\r\n"));
+        let seen = responses(&Limits::default(), &[Expect::Other], &[sent]);
+        let Some(Seen::Head(head)) = seen.first() else {
+            panic!("{seen:?}")
+        };
+        let mut head = head.clone();
+        change(&mut head);
+        response(
+            &head,
+            Framing::Absent,
+            Connection::Absent,
+            &format!("{expected}\r\nA: b\r\n\r\n"),
+        );
+    };
+    row("HTTP/1.1 200 OK", |_| {}, "HTTP/1.1 200 OK");
+    row("HTTP/1.0 200 Fine", |_| {}, "HTTP/1.0 200 Fine");
+    row("HTTP/1.1 200 ", |_| {}, "HTTP/1.1 200 OK");
+    row("HTTP/1.1 200 OK", |head| head.status = 201, "HTTP/1.1 201 OK");
+    row(
+        "HTTP/1.1 200 OK",
+        |head| head.reason = Bytes::from_static(b"O"),
+        "HTTP/1.1 200 O",
+    );
+    row("HTTP/1.1 200 OK", |head| head.reason = Bytes::new(), "HTTP/1.1 200 OK");
+    row(
+        "HTTP/1.1 404 OK",
+        |head| head.reason = Bytes::new(),
+        "HTTP/1.1 404 Not Found",
+    );
+    row(
+        "HTTP/1.0 200 OK",
+        |head| head.version = Version::Http11,
+        "HTTP/1.1 200 OK",
+    );
 }
 
 #[test]

@@ -240,6 +240,12 @@ impl MuxHttp {
     /// Finds or makes the session for a request that begins; Err: the stream has ended.
     fn choose(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> Result<Next, Failure> {
         let Some(stream) = &self.stream else { return Err(None) };
+        if let (Version::Fixed(protocol @ (Protocol::Http11 | Protocol::Http10)), None) =
+            (&stream.version, &self.opening)
+        {
+            self.writer.is_http10 = matches!(protocol, Protocol::Http10);
+            return Ok(Next::Http1);
+        }
         let (pool, key, options) = (self.shared.pool.clone(), stream.key.clone(), stream.options.clone());
         let version = stream.version.clone();
         let protocol = match (version, &self.opening) {

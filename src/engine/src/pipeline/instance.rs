@@ -22,7 +22,7 @@ pub(crate) struct Instance {
     pub(super) held: RefCell<Option<Box<super::Hold>>>,
     pub(super) output: Output,
     /// Per filter, and last for the output.
-    pub(super) doors: Box<[Cell<Door>]>,
+    pub(super) doors: Doors,
     pub(super) chain: Option<Rc<Chain>>,
     pub(super) depth: usize,
     /// What feeds it, for a spawned one.
@@ -48,6 +48,28 @@ pub(super) enum Door {
     Closed,
     /// Nothing: it has ended its stream by itself.
     Over,
+}
+
+/// The doors of a pipeline. Most have a few filters: no allocation for those.
+pub(super) enum Doors {
+    Few([Cell<Door>; 8]),
+    Many(Box<[Cell<Door>]>),
+}
+
+impl Doors {
+    fn new(count: usize) -> Self {
+        match count {
+            0..=8 => Doors::Few([const { Cell::new(Door::Open) }; 8]),
+            _ => Doors::Many(vec![Cell::new(Door::Open); count].into_boxed_slice()),
+        }
+    }
+
+    fn get(&self, index: usize) -> Option<&Cell<Door>> {
+        match self {
+            Doors::Few(doors) => doors.get(index),
+            Doors::Many(doors) => doors.get(index),
+        }
+    }
 }
 
 /// Where a pipeline's output goes.
@@ -120,7 +142,7 @@ impl Instance {
             context,
             realm: realm.clone(),
             len: filters.len(),
-            doors: vec![Cell::new(Door::Open); filters.len() + 1].into_boxed_slice(),
+            doors: Doors::new(filters.len() + 1),
             filters: RefCell::new(filters),
             state: Cell::new(State::Running),
             held: RefCell::default(),
@@ -170,7 +192,7 @@ impl Instance {
 
     /// Nothing enters its first filter any more.
     pub(super) fn close_input(&self) {
-        if let Some(first) = self.doors.first().filter(|_| self.len > 0) {
+        if let Some(first) = self.doors.get(0).filter(|_| self.len > 0) {
             first.set(Door::Closed);
         }
     }

@@ -11,6 +11,7 @@ use rquickjs::function::{Constructor, This};
 use rquickjs::{Ctx, Function, Object, Value};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -36,10 +37,53 @@ pub(crate) enum Key {
     Object(u64),
 }
 
+/// Hashes keys with a secret, for scripts take them from clients; but the numbers of connections, which are ours, as they are.
+#[derive(Clone, Default)]
+struct KeyHash(RandomState);
+
+struct KeyHasher {
+    secret: KeyHash,
+    ours: u64,
+    theirs: Option<DefaultHasher>,
+}
+
+impl BuildHasher for KeyHash {
+    type Hasher = KeyHasher;
+
+    fn build_hasher(&self) -> KeyHasher {
+        KeyHasher {
+            secret: self.clone(),
+            ours: 0,
+            theirs: None,
+        }
+    }
+}
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let hasher = self.theirs.get_or_insert_with(|| self.secret.0.build_hasher());
+        hasher.write(bytes);
+    }
+
+    /// Which kind of key it is.
+    fn write_isize(&mut self, kind: isize) {
+        self.write_u32(kind as u32);
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.ours = (self.ours.rotate_left(5) ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        let theirs = self.theirs.as_ref().map_or(0, DefaultHasher::finish);
+        self.ours ^ theirs
+    }
+}
+
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Pool {
-    groups: RefCell<HashMap<Key, Rc<Group>>>,
+    groups: RefCell<HashMap<Key, Rc<Group>, KeyHash>>,
     /// WeakMap of scripts: object → its number.
     objects: RefCell<Option<Saved>>,
     next_object: Cell<u64>,
@@ -327,7 +371,24 @@ impl Group {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cell, Group, Key, Pool, Rc, RefCell};
+    use super::{BuildHasher, Cell, Group, Key, KeyHash, Pool, Rc, RefCell};
+
+    #[test]
+    fn what_scripts_give_is_hashed_with_a_secret() {
+        let (one, other) = (KeyHash::default(), KeyHash::default());
+        for (key, has_secret) in [
+            (Key::Text("a".to_owned()), true),
+            (Key::Number(1.0_f64.to_bits()), true),
+            (Key::Object(7), true),
+            (Key::Inbound(7), false),
+        ] {
+            assert_eq!(one.hash_one(&key), one.hash_one(key.clone()), "{key:?}");
+            assert_eq!(one.hash_one(&key) != other.hash_one(&key), has_secret, "{key:?}");
+        }
+        // All that a table looks at differs between connections that follow one another.
+        let low: std::collections::HashSet<u64> = (0..64).map(|id| one.hash_one(Key::Inbound(id)) & 63).collect();
+        assert_eq!(low.len(), 64);
+    }
 
     #[test]
     fn a_group_lives_as_long_as_its_sessions() {
