@@ -51,9 +51,9 @@ pub(super) fn rewrite(
     id: usize,
     is_global: &dyn Fn(&str) -> bool,
 ) -> Result<Rewritten, ScriptError> {
-    // A shebang line is skipped, but keeps its place.
+    // A shebang line is skipped, but keeps its place; editors put a byte order mark before it.
     let blanked;
-    let source = if source.starts_with("#!") {
+    let source = if source.trim_start_matches('\u{feff}').starts_with("#!") {
         let end = source.find('\n').unwrap_or(source.len());
         blanked = format!("{}{}", " ".repeat(end), &source[end..]);
         &blanked

@@ -144,6 +144,11 @@ async fn what_scripts_rely_on() {
             "/main.js",
         ),
         (
+            "a byte order mark before the shebang, lines of Windows",
+            "\u{feff}#!/usr/bin/env pipy\r\npipy({ _v: 1 })\r\n.listen('127.0.0.1:PORT')\r\n.replaceData(() => new Data(`v${_v}`))\r\n",
+            "v1",
+        ),
+        (
             "Map.forEach gives the key first (model.md 4, item 15)",
             "pipy({ _m: new Map([['k', 'v']]), _s: '' }).listen('127.0.0.1:PORT').replaceData(() => (_m.forEach((k, v) => _s = k + v), new Data(_s)))",
             "kv",
