@@ -1,5 +1,6 @@
 //! `pipe(target, map?, args?)`: passes the stream through a pipeline that is chosen at run time, or through a chain of
-//! them; `pipeNext(args?)` goes on with the chain. Example: `.pipe(evt => evt.head.path, { '/a': $ => $.dummy() })`.
+//! them; `pipeNext(args?)` goes on with the chain. A target that is no array makes none: what it leads to is inside the
+//! chain that this filter runs in. Example: `.pipe(evt => evt.head.path, { '/a': $ => $.dummy() })`.
 //! Source: pipyjs/model.md 1.5.4, 1.4.
 
 use super::chain::Next;
@@ -69,7 +70,10 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
         None => Given::argument(build, 0),
     };
     let mut map = Vec::new();
-    if let Some(object) = build.arg(1).as_object() {
+    let second = build.arg(1);
+    // Without a map, start arguments may stand in its place: a function or an array can't be one.
+    let early = js::is_nullish(&build.arg(2)) && (second.is_array() || second.is_function());
+    if let Some(object) = second.as_object().filter(|_| !early) {
         for entry in object.props::<String, Value>() {
             let (name, value) = entry?;
             let layout = match (template_of(&value), value.as_function()) {
@@ -81,7 +85,7 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
         }
     }
     let map: Map = map.into();
-    let args = arguments(build, 2)?;
+    let args = arguments(build, if early { 1 } else { 2 })?;
     let module = build.module.clone();
     Ok(Rc::new(move || {
         Box::new(Pipe {
@@ -161,12 +165,16 @@ impl Pipe {
         self.way = match layouts.first().cloned() {
             None => Way::Through,
             Some(first) => {
-                let chain = Chain {
-                    layouts,
-                    next: 1,
-                    args: args.clone(),
+                let chain = if target.is_array() {
+                    Some(Rc::new(Chain {
+                        layouts,
+                        next: 1,
+                        args: args.clone(),
+                    }))
+                } else {
+                    out.instance().chain().cloned()
                 };
-                Way::Child(out.spawn_chained(&first, out.context(), 0, Args::Values(args), Some(Rc::new(chain))))
+                Way::Child(out.spawn_chained(&first, out.context(), 0, Args::Values(args), chain))
             }
         };
         Ok(())
