@@ -1,6 +1,8 @@
 //! Heads of messages from and to lists of headers.
 //!
 //! For: which pseudo headers a message must have, and what of an HTTP/1 head goes over HTTP/2. Not for: single headers (`field`).
+//! DEVIATES: CONNECT may have a path in the place of an authority, as over HTTP/1, for scripts name the far end of their tunnels by
+//! one; it is sent with the pseudo headers of any other request then (test `forms_of_requests`).
 //! Source: RFC 9113 8.1.1, 8.2, 8.3, 8.5; pipyjs/http.md sections 1 and 5.
 use super::SendError;
 use super::field::{Fields, Path, Place};
@@ -27,15 +29,13 @@ impl Fields {
         if seen.status.is_some() {
             return Err("request with :status");
         }
-        let is_connect = method == Method::Connect;
-        match (&seen.path, &seen.scheme) {
-            (Path::Absent, Scheme::Absent) if is_connect => {}
-            _ if is_connect => return Err("CONNECT with :scheme or :path"),
+        let has_path = match (&seen.path, &seen.scheme) {
+            (Path::Absent, Scheme::Absent) if method == Method::Connect => false,
             (Path::Absent, _) => return Err("request without :path"),
             (_, Scheme::Absent) => return Err("request without :scheme"),
-            _ => {}
-        }
-        if is_connect && seen.authority.is_none() {
+            _ => true,
+        };
+        if !has_path && seen.authority.is_none() {
             return Err("CONNECT without :authority");
         }
         let headers = self.take_headers();
@@ -51,7 +51,7 @@ impl Fields {
             Path::Absent => authority.clone(),
         };
         let is_path = target.first() == Some(&b'/') || (&*target == b"*" && method == Method::Options);
-        if !is_connect && !is_path {
+        if has_path && !is_path {
             return Err(":path is no path");
         }
         let head = RequestHead {
@@ -121,19 +121,21 @@ pub(super) fn encode_request(head: &RequestHead, encoder: &mut Encoder, out: &mu
         return Err(SendError::Unsendable("method"));
     }
     let is_connect = head.method == Method::Connect;
+    // Of `host:port`.
+    let is_plain_connect = is_connect && head.target.first() != Some(&b'/');
     let (given_scheme, given_authority, target) = match split_url(&head.target) {
         Some(parts) if !is_connect => parts,
         _ => (&b""[..], &b""[..], &*head.target),
     };
-    if !is_target(target) || !(is_connect || target.first() == Some(&b'/') || target == b"*") {
+    if !is_target(target) || !(is_plain_connect || target.first() == Some(&b'/') || target == b"*") {
         return Err(SendError::Unsendable("target"));
     }
     let authority = match given_authority {
-        _ if is_connect => target,
+        _ if is_plain_connect => target,
         b"" => head.headers.get("host").unwrap_or(&head.authority),
         given => given,
     };
-    if !is_host(authority) || (is_connect && authority.is_empty()) {
+    if !is_host(authority) || (is_plain_connect && authority.is_empty()) {
         return Err(SendError::Unsendable("authority"));
     }
     encoder.start(out);
@@ -142,7 +144,7 @@ pub(super) fn encode_request(head: &RequestHead, encoder: &mut Encoder, out: &mu
         Method::Post => encoder.put_static(3, out),
         _ => encoder.put_pseudo(2, b":method", head.method.as_bytes(), out),
     }
-    if !is_connect {
+    if !is_plain_connect {
         match (&head.scheme, given_scheme) {
             (Scheme::Https, _) | (Scheme::Absent, b"https") => encoder.put_static(7, out),
             (Scheme::Http | Scheme::Absent, _) => encoder.put_static(6, out),
@@ -153,7 +155,7 @@ pub(super) fn encode_request(head: &RequestHead, encoder: &mut Encoder, out: &mu
         encoder.put_pseudo(1, b":authority", authority, out);
     }
     match target {
-        _ if is_connect => {}
+        _ if is_plain_connect => {}
         b"/" => encoder.put_static(4, out),
         _ => encoder.put_pseudo(4, b":path", target, out),
     }

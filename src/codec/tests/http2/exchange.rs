@@ -127,7 +127,7 @@ fn interim_responses_trailers_and_resets() {
     assert_eq!(pair.answer().iter().map(status).collect::<Vec<_>>(), [100, 103, 200, 1]);
 }
 
-/// Cookie crumbs stay apart (pipyjs/http.md 1); CONNECT has no path; an absolute target is taken apart.
+/// Cookie crumbs stay apart (pipyjs/http.md 1); CONNECT has no path, or nothing else; an absolute target is taken apart.
 #[test]
 fn forms_of_requests() {
     let mut pair = Pair::new(Config::default(), Config::default());
@@ -140,6 +140,9 @@ fn forms_of_requests() {
     for head in [
         request("GET", "/", &crumbs),
         request("CONNECT", "a:443", &[("host", "a:443")]),
+        // `connect_to_a_path`: the far end of a tunnel that has a name.
+        request("CONNECT", "/agents/1", &[("host", "hub")]),
+        request("CONNECT", "/agents/2", &[]),
         request("GET", "https://a.b:1/x?y", &[("host", "other")]),
         request("OPTIONS", "*", &[]),
         request("PURGE", "/", &[]),
@@ -165,6 +168,8 @@ fn forms_of_requests() {
         [
             "GET http h /",
             "CONNECT  a:443 a:443",
+            "CONNECT http hub /agents/1",
+            "CONNECT http  /agents/2",
             "GET https a.b:1 /x?y",
             "OPTIONS http  *",
             "PURGE http  /"
