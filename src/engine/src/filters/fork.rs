@@ -112,9 +112,19 @@ impl Fork {
         Ok(())
     }
 
-    fn copy(&mut self, event: Event, out: &mut Out<'_>) {
+    fn copy(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
         for child in self.children.iter().flatten() {
-            out.feed(child, event.clone());
+            let mut copy = event.clone();
+            // Scripts change heads in place, and what one pipeline does is not to alter the others.
+            if let Event::MessageStart(start) = &mut copy
+                && let Some(head) = &start.head
+            {
+                match js::copy_of_head(&cx.js, head) {
+                    Ok(head) => start.head = Some(head),
+                    Err(error) => return out.end(cx.failed(&out.place(), error)),
+                }
+            }
+            out.feed(child, copy);
         }
         let alone = self.children.iter().all(Option::is_none);
         match self.kind {
@@ -141,7 +151,7 @@ impl Filter for Fork {
                 Err(reason) => return out.end(reason),
             }
         }
-        self.copy(event, out);
+        self.copy(cx, event, out);
     }
 
     fn output(&mut self, _cx: &mut Cx<'_>, key: u64, event: Event, out: &mut Out<'_>) {
@@ -177,7 +187,7 @@ impl Filter for Fork {
             return;
         }
         for event in self.waiting.take() {
-            self.copy(event, out);
+            self.copy(cx, event, out);
         }
     }
 

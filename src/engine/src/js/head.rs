@@ -38,6 +38,46 @@ pub(crate) fn head_value<'js>(ctx: &Ctx<'js>, head: Option<&Rc<Head>>) -> Result
     Ok(value)
 }
 
+/// A head of its own with what is in this one, its headers too: changing one does not change the other.
+///
+/// # Errors  When the script engine is out of memory, or a getter of the object throws.
+pub(crate) fn copy_of_head(ctx: &Ctx<'_>, head: &Head) -> Result<Rc<Head>> {
+    let kind = match &*head.0.borrow() {
+        HeadKind::Request(head) => Ok(HeadKind::Request(head.clone())),
+        HeadKind::Response(head) => Ok(HeadKind::Response(head.clone())),
+        HeadKind::WebSocket(head) => Ok(HeadKind::WebSocket(*head)),
+        HeadKind::Js(saved) => Err(saved.get(ctx)),
+    };
+    let kind = match kind {
+        Ok(native) => native,
+        Err(value) => {
+            let copy = copy_of(ctx, &value)?;
+            if let Some(object) = copy.as_object() {
+                let headers: Value<'_> = object.get("headers")?;
+                if headers.is_object() {
+                    object.set("headers", copy_of(ctx, &headers)?)?;
+                }
+            }
+            HeadKind::Js(Saved::new(ctx, copy))
+        }
+    };
+    Ok(Rc::new(Head::new(kind)))
+}
+
+/// A shallow copy of a plain object; any other value is itself.
+fn copy_of<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> Result<Value<'js>> {
+    let Some(object) = value.as_object().filter(|_| !value.is_array() && !value.is_function()) else {
+        return Ok(value.clone());
+    };
+    let copy = Object::new(ctx.clone())?;
+    copy.set_prototype(object.get_prototype().as_ref())?;
+    for entry in object.props::<Value<'_>, Value<'_>>() {
+        let (name, value) = entry?;
+        copy.set(name, value)?;
+    }
+    Ok(copy.into_value())
+}
+
 /// The object that scripts see as `tail`; null for none. Fields: `headers`, `headSize`, `bodySize`.
 pub(crate) fn tail_value<'js>(ctx: &Ctx<'js>, tail: Option<&Tail>) -> Result<Value<'js>> {
     match tail {

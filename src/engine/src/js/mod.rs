@@ -32,7 +32,7 @@ pub(crate) use data::{JsData, decode, encode, truthy};
 pub(crate) use dubbo::{dubbo_head_of, dubbo_object};
 pub(crate) use events::{JsMessage, JsMessageEnd, JsMessageStart, JsStreamEnd};
 pub(crate) use format::format_line;
-pub(crate) use head::{head_value, request_of, response_of, tail_value, trailers_of};
+pub(crate) use head::{copy_of_head, head_value, request_of, response_of, tail_value, trailers_of};
 pub(crate) use hessian::{HessianReader, HessianWriter};
 pub(crate) use host::{Facts, Host, host, set_host};
 pub(crate) use inbound::{Inbound, InboundInfo};
