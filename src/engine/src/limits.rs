@@ -217,12 +217,17 @@ pub(crate) const CONTROL_QUEUE: usize = 64;
 pub(crate) const HTTP_COLLECT_BYTES: usize = 1 << 20;
 /// Streams of one HTTP/2 connection that a client may have open; announced. DEVIATES: upstream announces no limit.
 pub(crate) const HTTP2_STREAMS: u32 = 128;
+/// The same where we have made the connection and the other side turned it round (a tunnel of an agent to its hub): its
+/// sessions have nowhere else to go when this is reached. As many as `HTTP2_SESSION_STREAMS`.
+pub(crate) const HTTP2_OWN_STREAMS: u32 = 1024;
 /// Streams that one HTTP/2 session of `muxHTTP` may have (`maxQueue`), if the server allows as many.
 pub(crate) const HTTP2_SESSION_STREAMS: usize = 1024;
 /// Windows of a connection and of a stream (`connectionWindowSize`, `streamWindowSize`), bytes.
 pub(crate) const HTTP2_WINDOW_BYTES: u32 = 1 << 20;
 /// Bytes that one stream may hold for sending before its source is no longer read: with all streams of a connection, 8 MiB.
 pub(crate) const HTTP2_SEND_BYTES: usize = 64 << 10;
+/// Bytes of streams whose readers are slow, and that other streams of the connection need not wait for: eight windows.
+pub(crate) const HTTP2_KEPT_BYTES: usize = 8 << 20;
 /// Bytes of a body that are gathered in a turn before they become frames.
 pub(crate) const HTTP2_GATHERED_BYTES: usize = 16 << 10;
 /// How often the budgets against floods are refilled.

@@ -46,6 +46,8 @@ pub struct Config {
     /// Most bytes of answers to control frames (acknowledgements, resets, window updates) that wait to be taken from the output.
     /// Against peers that ask and do not read (CVE-2019-9512, CVE-2019-9515, CVE-2019-9517): connection error.
     pub max_control_bytes: usize,
+    /// Bytes of streams whose readers are slow (`Connection::keep`) that do not count for the connection's window.
+    pub max_kept_bytes: usize,
     /// Server: streams that are reset before their response is complete, by the peer or for its fault, and those refused. Against rapid
     /// reset (CVE-2023-44487) and "made you reset" (CVE-2025-8671). Each completed stream gives one back.
     pub reset_budget: u32,
@@ -76,6 +78,7 @@ impl Default for Config {
             max_continuations: 32,
             send_buffer_bytes: 256 << 10,
             max_control_bytes: 64 << 10,
+            max_kept_bytes: 8 << 20,
             reset_budget: 200,
             ping_budget: 200,
             settings_budget: 50,

@@ -78,6 +78,10 @@ pub struct Connection {
     pub(super) segments: Chunks,
     /// Answers to control frames among it.
     pub(super) control_bytes: usize,
+    /// Bytes of streams that are kept back, and of which the connection was given as many (`keep`).
+    pub(super) kept: usize,
+    /// Data of streams was written since output was taken.
+    pub(super) has_data: bool,
     pub(super) send_window: i64,
     /// Streams with data and a window, next first.
     pub(super) ready: VecDeque<StreamId>,
@@ -127,6 +131,8 @@ impl Connection {
             out: BytesMut::with_capacity(256),
             segments: Chunks::new(),
             control_bytes: 0,
+            kept: 0,
+            has_data: false,
             send_window: i64::from(DEFAULT_WINDOW),
             ready: VecDeque::new(),
             last_peer: 0,
@@ -223,16 +229,37 @@ impl Connection {
     /// Says that `count` bytes of that stream's data have been consumed, or dropped: the peer may send as many more. Streams that have
     /// ended count for the connection.
     pub fn release(&mut self, stream: StreamId, count: usize) {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let mut count = u32::try_from(count).unwrap_or(u32::MAX);
         if let Some(stream) = self.streams.get_mut(stream) {
-            let count = count.min(stream.owed);
+            count = count.min(stream.owed);
             stream.owed -= count;
             let id = stream.id;
+            // The connection has these already.
+            let kept = count.min(stream.kept);
+            stream.kept -= kept;
+            self.kept -= kept as usize;
             self.give_back_on(id, count);
+            count -= kept;
         }
         let count = u64::from(count).min(self.owed);
         self.owed -= count;
         self.give_back(count as u32);
+    }
+
+    /// Says that nobody has taken `count` bytes of that stream's data yet, though there is a place for them: the peer may send no more
+    /// on the stream, but on others, up to `max_kept_bytes` of the connection. Yields how many of the bytes `release` need no longer
+    /// count for the connection should the stream have ended by then.
+    pub fn keep(&mut self, stream: StreamId, count: usize) -> usize {
+        let most = self.config.max_kept_bytes.saturating_sub(self.kept);
+        let Some(stream) = self.streams.get_mut(stream) else {
+            return 0;
+        };
+        let kept = count.min(most).min((stream.owed - stream.kept) as usize) as u32;
+        stream.kept += kept;
+        self.kept += kept as usize;
+        self.owed = self.owed.saturating_sub(u64::from(kept));
+        self.give_back(kept);
+        kept as usize
     }
 
     /// Lets the peer send `count` more bytes on the connection, as soon as that is worth a frame.
@@ -327,10 +354,12 @@ impl Connection {
         if std::mem::take(&mut stream.is_ready) {
             self.ready.retain(|ready| *ready != id);
         }
+        let kept = std::mem::take(&mut stream.kept);
+        let dropped = std::mem::take(&mut stream.owed) - kept;
+        self.kept -= kept as usize;
         if how == Ended::Normally {
             self.floods.give(Noise::Reset, 1);
         } else {
-            let dropped = std::mem::take(&mut stream.owed);
             self.owed = self.owed.saturating_sub(u64::from(dropped));
             self.give_back(dropped);
         }

@@ -103,6 +103,7 @@ impl Connection {
             open.send_window -= count as i64;
             open.send_done = end;
             self.send_window -= count as i64;
+            self.has_data = true;
             frame::put_header(&mut self.out, count, kind::DATA, Self::end_flag(end), stream);
             self.out.extend_from_slice(&bytes);
             self.floods.sent(count);
@@ -226,8 +227,9 @@ impl Connection {
     }
 
     /// Moves output to `into`: everything but data that waits, and of that about `most` bytes, each stream in its turn. To be called
-    /// after `decode` and after sending, whenever the socket takes more; then `decode` again, for there may be room.
-    pub fn take_output(&mut self, most: usize, into: &mut impl Extend<Bytes>) {
+    /// after `decode` and after sending, whenever the socket takes more; then `decode` again, for there may be room. True when data of
+    /// streams was among it: not only heads, and frames about the connection.
+    pub fn take_output(&mut self, most: usize, into: &mut impl Extend<Bytes>) -> bool {
         let mut written = 0;
         while written < most && self.send_window > 0 {
             let Some(id) = self.ready.pop_front() else { break };
@@ -240,6 +242,7 @@ impl Connection {
             into.extend([self.out.split().freeze()]);
         }
         self.control_bytes = 0;
+        std::mem::take(&mut self.has_data)
     }
 
     /// Writes one frame of a stream's data; yields its size.
@@ -257,6 +260,7 @@ impl Connection {
         stream.queued -= count;
         stream.send_window -= count as i64;
         self.send_window -= count as i64;
+        self.has_data = true;
         let is_last = stream.queued == 0;
         let end = is_last && !stream.send_open && stream.trailers.is_none();
         frame::put_header(&mut self.out, count, kind::DATA, Self::end_flag(end), id);

@@ -34,6 +34,8 @@ pub(super) struct Stream {
     pub(super) recv_window: i64,
     /// Bytes that the user was given and has not released.
     pub(super) owed: u32,
+    /// Of those, bytes that the connection was given back already.
+    pub(super) kept: u32,
     /// Released, but not yet told to the peer.
     pub(super) credit: u32,
     /// What we may still send; below zero after the peer made windows smaller.

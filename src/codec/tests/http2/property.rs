@@ -43,6 +43,7 @@ pub(crate) fn small() -> Config {
         max_continuations: 3,
         send_buffer_bytes: 64,
         max_control_bytes: 500,
+        max_kept_bytes: 500,
         reset_budget: 4,
         ping_budget: 5,
         settings_budget: 4,

@@ -4,8 +4,9 @@
 
 use crate::event::{Event, Reason};
 use crate::js::{self, Callback};
+use crate::limits;
 use crate::message::Message;
-use crate::pipeline::{Args, Build, Child, Cx, Filter, Hold, Make, Out, Spec, Sub, Subs};
+use crate::pipeline::{Args, Build, Child, Closed, Cx, Filter, Hold, Make, Out, Spec, Sub, Subs};
 use crate::session::{Asked, tunnel_request};
 use crate::value::Saved;
 use rquickjs::{Object, Value};
@@ -38,6 +39,8 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
             child: None,
             stage: Stage::Idle,
             held: Hold::default(),
+            held_bytes: 0,
+            blocked: Vec::new(),
         })
     }))
 }
@@ -64,6 +67,9 @@ struct ConnectHttpTunnel {
     stage: Stage,
     /// Input, until the tunnel is up.
     held: Hold,
+    held_bytes: usize,
+    /// Taps of whose input is held.
+    blocked: Vec<Closed>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -109,10 +115,22 @@ impl ConnectHttpTunnel {
         cx.call(out, &callback, (object,)).map(drop)
     }
 
+    fn hold(&mut self, cx: &Cx<'_>, event: Event, out: &mut Out<'_>) {
+        self.held_bytes += event.len();
+        if self.held_bytes >= limits::CONGESTION_BYTES
+            && let Some(tap) = &cx.tap
+            && !self.blocked.iter().any(|closed| closed.is_of(tap))
+        {
+            self.blocked.push(tap.close());
+        }
+        out.hold(&mut self.held, event);
+    }
+
     fn close(&mut self, cx: &mut Cx<'_>, reason: Reason, out: &mut Out<'_>) {
         self.stage = Stage::Closed;
         self.child = None;
         self.held.clear();
+        self.blocked.clear();
         let told = self.tell(cx, "closed", out);
         out.end(told.err().unwrap_or(reason));
     }
@@ -125,8 +143,12 @@ impl ConnectHttpTunnel {
         if let Err(reason) = self.tell(cx, "connected", out) {
             return self.close(cx, reason, out);
         }
+        self.blocked.clear();
+        self.held_bytes = 0;
         if let Some(child) = &self.child {
-            self.held.take().for_each(|event| out.feed(child, event));
+            out.without_source(cx.tap.clone(), |out| {
+                self.held.take().for_each(|event| out.feed(child, event))
+            });
         }
     }
 }
@@ -143,7 +165,7 @@ impl Filter for ConnectHttpTunnel {
         }
         match (self.stage, &self.child) {
             (Stage::Connected, Some(child)) => out.feed(child, event),
-            (Stage::Asking { .. }, _) => out.hold(&mut self.held, event),
+            (Stage::Asking { .. }, _) => self.hold(cx, event, out),
             _ => {}
         }
     }
@@ -183,5 +205,7 @@ impl Filter for ConnectHttpTunnel {
         self.child = None;
         self.stage = Stage::Idle;
         self.held.clear();
+        self.held_bytes = 0;
+        self.blocked.clear();
     }
 }

@@ -112,7 +112,7 @@ impl ConnectSocks {
     }
 
     /// Bytes of the server during the handshake.
-    fn shake(&mut self, data: Data, out: &mut Out<'_>) {
+    fn shake(&mut self, cx: &Cx<'_>, data: Data, out: &mut Out<'_>) {
         let (Stage::Handshake(client), Some(child)) = (&mut self.stage, &self.child) else {
             return;
         };
@@ -127,7 +127,9 @@ impl ConnectSocks {
             Ok(true) => {
                 self.stage = Stage::Open;
                 self.blocked.clear();
-                self.held.take().for_each(|event| out.feed(child, event));
+                out.without_source(cx.tap.clone(), |out| {
+                    self.held.take().for_each(|event| out.feed(child, event))
+                });
                 let mut rest = Data::new();
                 while let Some(chunk) = self.input.pop_front() {
                     rest.push(chunk);
@@ -176,10 +178,10 @@ impl Filter for ConnectSocks {
         }
     }
 
-    fn output(&mut self, _cx: &mut Cx<'_>, _key: u64, event: Event, out: &mut Out<'_>) {
+    fn output(&mut self, cx: &mut Cx<'_>, _key: u64, event: Event, out: &mut Out<'_>) {
         match (&self.stage, event) {
             (Stage::Open, event) => out.emit(event),
-            (Stage::Handshake(_), Event::Data(data)) => self.shake(data, out),
+            (Stage::Handshake(_), Event::Data(data)) => self.shake(cx, data, out),
             // Why there is no connection says more than that there is none.
             (Stage::Handshake(_), Event::StreamEnd(Reason::Clean)) => {
                 self.finish(Reason::Named(StreamError::ProtocolError), out);

@@ -17,6 +17,9 @@ pub(crate) struct Cx<'js> {
     pub realm: Rc<Realm>,
     /// The source whose input opened the turn, for back-pressure.
     pub tap: Option<Rc<Tap>>,
+    /// What is passed on are frames about a connection. Who carries them inside of another connection (a stream of HTTP/2) must not
+    /// close the tap for them: the source is then the connection that would bring the room for them.
+    pub is_control: bool,
 }
 
 /// An event as an argument of a callback.

@@ -199,8 +199,23 @@ impl Out<'_> {
     }
 
     /// Outputs an event as coming from `source`.
-    pub(crate) fn emit_of(&mut self, cx: &Cx<'_>, source: Rc<super::Tap>, event: Event) {
-        self.work.push(Work::Source(Some(source)));
+    pub(crate) fn emit_of(&mut self, cx: &Cx<'_>, source: Option<Rc<super::Tap>>, event: Event) {
+        self.work.push(Work::Source(source));
+        self.emit(event);
+        self.work.push(Work::Source(cx.tap.clone()));
+    }
+
+    /// Passes on, in a turn that another connection has opened, what was held until then: who cannot take more of it must not close
+    /// the tap of that other connection, `turn`, which may be the very one that it goes to.
+    pub(crate) fn without_source(&mut self, turn: Option<Rc<super::Tap>>, pass_on: impl FnOnce(&mut Self)) {
+        self.work.push(Work::Source(None));
+        pass_on(self);
+        self.work.push(Work::Source(turn));
+    }
+
+    /// Outputs frames about a connection; see [`Cx::is_control`].
+    pub(crate) fn emit_control(&mut self, cx: &Cx<'_>, event: Event) {
+        self.work.push(Work::Control);
         self.emit(event);
         self.work.push(Work::Source(cx.tap.clone()));
     }

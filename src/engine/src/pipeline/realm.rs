@@ -31,6 +31,8 @@ pub(crate) enum Work {
     Run(Box<Later>),
     /// What follows comes from this source (a stream of several in one connection).
     Source(Option<Rc<Tap>>),
+    /// What follows comes from the source of the turn, and is frames about a connection, without data of anybody.
+    Control,
     /// Output that was gathered is passed on.
     Batch(Rc<dyn Batch>),
 }
@@ -307,7 +309,7 @@ impl Realm {
 
     fn run_turn(self: &Rc<Self>, tap: Option<&Rc<Tap>>, first: &mut dyn FnMut(&mut Cx<'_>, &mut Vec<Work>)) {
         self.js.with(|ctx| {
-            let mut cx = Cx { js: ctx, realm: self.clone(), tap: tap.cloned() };
+            let mut cx = Cx { js: ctx, realm: self.clone(), tap: tap.cloned(), is_control: false };
             let mut work = self.stack.take();
             first(&mut cx, &mut work);
             work.reverse();

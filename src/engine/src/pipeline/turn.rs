@@ -43,7 +43,11 @@ pub(super) fn step(cx: &mut Cx<'_>, item: Work, work: &mut Vec<Work>) {
             later(cx, work);
             work[from..].reverse();
         }
-        Work::Source(tap) => cx.tap = tap,
+        Work::Source(tap) => {
+            cx.tap = tap;
+            cx.is_control = false;
+        }
+        Work::Control => cx.is_control = true,
         Work::Batch(batch) => {
             let from = work.len();
             batch.pass_on(cx, work);
@@ -222,7 +226,7 @@ pub(super) fn stuck(item: Work, work: &mut Vec<Work>) {
         | Work::Wake(instance, ..) => {
             instance.end();
         }
-        Work::Run(_) | Work::Source(_) | Work::Batch(_) => {}
+        Work::Run(_) | Work::Source(_) | Work::Control | Work::Batch(_) => {}
     };
     end(item);
     work.drain(..).for_each(end);

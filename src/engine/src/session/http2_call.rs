@@ -33,6 +33,8 @@ pub(super) struct Call {
     /// Who writes the request; closed while it is too much.
     pub(super) writer: Option<Rc<Tap>>,
     pub(super) blocked: Vec<Closed>,
+    /// Bytes of frames about a connection inside of a tunnel that were written while there was no room.
+    pub(super) control: usize,
     pub(super) is_dirty: bool,
     /// The stream holds events until its response is complete.
     pub(super) wake: bool,
@@ -63,9 +65,16 @@ impl Call {
             source: Source::default(),
             writer: None,
             blocked: Vec::new(),
+            control: 0,
             is_dirty: false,
             wake: false,
         }
+    }
+
+    /// The request is more than the server takes.
+    pub(super) fn hold_back(&mut self) {
+        self.source
+            .hold_back(self.writer.as_ref(), self.control, &mut self.blocked);
     }
 
     /// Outputs an event of the stream's mux filter, later in this turn.

@@ -283,6 +283,7 @@ impl Http2Session {
             http2::Event::Room { stream } => {
                 if let Some(call) = inner.call(stream) {
                     call.blocked.clear();
+                    call.control = 0;
                 }
             }
             http2::Event::Request { .. } | http2::Event::Pong(_) | http2::Event::Settings => {}
@@ -326,7 +327,8 @@ impl Http2Session {
     /// The response is complete.
     fn finished(self: &Rc<Self>, cx: &Cx<'_>, inner: &mut Inner, stream: StreamId, last: Event) {
         let Some(key) = inner.keys.remove(&stream) else { return };
-        let call = inner.calls.remove(key);
+        let mut call = inner.calls.remove(key);
+        call.source.ended(&mut inner.connection, stream);
         call.deliver(cx, last);
         if !call.request.is_done() {
             // Answered early: the rest of the request is not wanted.
@@ -405,12 +407,15 @@ impl Http2Session {
     fn write(self: &Rc<Self>, cx: &mut Cx<'_>, work: &mut Vec<Work>) {
         let inner = &mut *self.inner.borrow_mut();
         let mut bytes = Data::new();
-        inner.connection.take_output(usize::MAX, &mut bytes);
+        let has_data = inner.connection.take_output(usize::MAX, &mut bytes);
         let is_finished = inner.connection.is_finished() && inner.calls.is_empty();
         let Some(child) = &inner.child else { return };
         if !bytes.is_empty() {
-            let writer = inner.writer.take().or_else(|| cx.tap.clone());
-            work.push(Work::Source(writer));
+            work.push(match inner.writer.take() {
+                None if !has_data => Work::Control,
+                // None: data that waited for the server has no source any more.
+                writer => Work::Source(writer),
+            });
             work.push(Work::Input(child.instance().clone(), 0, Event::Data(bytes)));
             work.push(Work::Source(cx.tap.clone()));
         }
@@ -465,11 +470,10 @@ impl Http2Session {
             None => request.pass_on(&cx.js, &mut line, &mut room).map(|()| Progress::More),
         };
         call.request = request;
-        if room == Room::Full
-            && let Some(tap) = &call.writer
-            && !call.blocked.iter().any(|closed| closed.is_of(tap))
-        {
-            call.blocked.push(tap.close());
+        if room == Room::Full {
+            call.hold_back();
+        } else {
+            call.control = 0;
         }
         result
     }
@@ -515,7 +519,9 @@ impl Call2 {
             let inner = &mut *self.session.inner.borrow_mut();
             let call = inner.calls.get_mut(self.key).filter(|call| call.id == self.id);
             let Some(call) = call else { return };
-            if matches!(event, Event::Data(_)) && cx.tap.is_some() {
+            if cx.is_control {
+                call.control += event.len();
+            } else if matches!(event, Event::Data(_)) && cx.tap.is_some() {
                 call.writer.clone_from(&cx.tap);
                 inner.writer.clone_from(&cx.tap);
             }

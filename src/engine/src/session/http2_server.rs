@@ -47,6 +47,8 @@ struct Stream {
     /// Who writes the response; closed while it is too much.
     writer: Option<Rc<Tap>>,
     blocked: Vec<Closed>,
+    /// Bytes of frames about a connection inside of a tunnel that were written while there was no room.
+    control: usize,
     /// Waits for the end of the turn.
     is_dirty: bool,
 }
@@ -86,9 +88,15 @@ struct Reply<'a> {
 }
 
 impl Http2Server {
-    /// For a connection whose first bytes are the client's preface.
-    pub(super) fn new(options: Rc<HttpOptions>) -> Self {
-        let connection = Connection::new(Role::Server, options.http2.clone());
+    /// For a connection whose first bytes are the client's preface. `is_ours`: we made it, and the other side was the server so far.
+    pub(super) fn new(options: Rc<HttpOptions>, is_ours: bool) -> Self {
+        let mut config = options.http2.clone();
+        config.max_concurrent_streams = if is_ours {
+            limits::HTTP2_OWN_STREAMS
+        } else {
+            limits::HTTP2_STREAMS
+        };
+        let connection = Connection::new(Role::Server, config);
         Self::with(options, connection)
     }
 
@@ -196,17 +204,11 @@ impl Http2Server {
         }
     }
 
-    /// The peer says nothing any more: requests that are not complete never will be.
+    /// The peer says nothing any more: requests that are not complete never will be. The end of a tunnel is told on its stream.
     fn sweep(&mut self) {
         self.is_swept = true;
-        for (id, stream) in &self.streams {
-            let key = u64::from(*id);
-            match stream.is_read {
-                true => {}
-                false if stream.reply.is_tunnel() => self.arrived.push_back(Incoming::RawEnd(key, Reason::Clean)),
-                false => self.arrived.push_back(Incoming::Reset(key)),
-            }
-        }
+        let open = self.streams.iter().filter(|(_, stream)| !stream.is_read);
+        self.arrived.extend(open.map(|(id, _)| Incoming::Reset(u64::from(*id))));
     }
 
     fn take(&mut self, cx: &Cx<'_>, event: http2::Event, out: &Out<'_>) {
@@ -232,6 +234,7 @@ impl Http2Server {
             http2::Event::Room { stream } => {
                 if let Some(stream) = self.streams.get_mut(&stream) {
                     stream.blocked.clear();
+                    stream.control = 0;
                 }
             }
             http2::Event::Response { .. }
@@ -255,6 +258,7 @@ impl Http2Server {
             early_end: end,
             writer: None,
             blocked: Vec::new(),
+            control: 0,
             is_dirty: false,
         };
         self.streams.insert(id, stream);
@@ -384,7 +388,9 @@ impl Http2Server {
             Event::StreamEnd(reason) => return self.fail(cx, key, &reason, out),
             event => event,
         };
-        if matches!(event, Event::Data(_)) && cx.tap.is_some() {
+        if cx.is_control {
+            stream.control += event.len();
+        } else if matches!(event, Event::Data(_)) && cx.tap.is_some() {
             stream.writer.clone_from(&cx.tap);
             self.writer.clone_from(&cx.tap);
         }
@@ -399,6 +405,7 @@ impl Http2Server {
         match progress {
             Ok(Progress::More) => self.mark(cx, id, out),
             Ok(Progress::Done) => {
+                stream.source.ended(&mut self.connection, id);
                 self.streams.remove(&id);
                 self.batch(cx, out);
             }
@@ -489,11 +496,11 @@ impl Http2Server {
             self.say_goodbye(cx, out);
         }
         let mut bytes = Data::new();
-        self.connection.take_output(usize::MAX, &mut bytes);
+        let has_data = self.connection.take_output(usize::MAX, &mut bytes);
         if !bytes.is_empty() {
             match self.writer.take() {
-                Some(writer) => out.emit_of(cx, writer, Event::Data(bytes)),
-                None => out.emit(Event::Data(bytes)),
+                None if !has_data => out.emit_control(cx, Event::Data(bytes)),
+                writer => out.emit_of(cx, writer, Event::Data(bytes)),
             }
         }
         if self.connection.is_finished() {
@@ -525,14 +532,11 @@ impl Http2Server {
 }
 
 impl Stream {
-    /// The response is more than the peer takes: its source waits.
+    /// The response may be more than the peer takes.
     fn hold_back(&mut self, room: Room) {
-        if room == Room::Full
-            && let Some(tap) = &self.writer
-            && !self.blocked.iter().any(|closed| closed.is_of(tap))
-        {
-            self.blocked.push(tap.close());
-        }
+        let Room::Full = room else { return self.control = 0 };
+        self.source
+            .hold_back(self.writer.as_ref(), self.control, &mut self.blocked);
     }
 }
 

@@ -48,6 +48,7 @@ impl HttpOptions {
                 max_field_bytes: max_head_bytes,
                 max_header_list_bytes: defaults.max_total_head_bytes.max(max_head_bytes),
                 send_buffer_bytes: limits::HTTP2_SEND_BYTES,
+                max_kept_bytes: limits::HTTP2_KEPT_BYTES,
                 max_concurrent_streams: limits::HTTP2_STREAMS,
                 ..Config::default()
             },

@@ -81,7 +81,10 @@ impl Serving {
             .take_while(|(byte, expected)| byte == expected)
             .count();
         if same == PREFACE.len() {
-            self.http2 = Some(Box::new(Http2Server::new(self.options.clone())));
+            self.http2 = Some(Box::new(Http2Server::new(
+                self.options.clone(),
+                out.context().inbound().is_none(),
+            )));
         } else if same == bytes.len() {
             self.prefix = Prefix::Part(Box::new(bytes));
             // Only to be told when the worker ends.

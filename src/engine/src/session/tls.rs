@@ -243,10 +243,11 @@ impl TlsFilter {
         }
         self.to_plain(Event::flush(), out);
         self.blocked.clear();
-        for event in self.held.take() {
-            self.plain(cx, event, out)?;
-        }
-        Ok(())
+        let mut result = Ok(());
+        out.without_source(cx.tap.clone(), |out| {
+            result = self.held.take().try_for_each(|event| self.plain(cx, event, out));
+        });
+        result
     }
 
     /// An event of the plain side.
