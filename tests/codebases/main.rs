@@ -1,4 +1,4 @@
-//! Whole codebases as people wrote them in 2020 to 2023 (pipyjs/model.md 1.5: E1 and E2), each in a network namespace of
+//! Whole codebases as people wrote them in 2020 to 2023 (pipyjs/model.md 1.5: E1 and E2), and of 2024 to 2026 (E3), each in a network namespace of
 //! its own, so that scripts hold the ports they would really hold, with real peers around them.
 //!
 //! A folder is a codebase, and its file `session` is what happens to it. It runs on a copy of the folder, with `$BALLAST`
@@ -44,6 +44,9 @@ codebases! {
     e2_sidecar
     e2_tls_edge
     e2_tunnels
+    e3_compose
+    e3_gateway
+    e3_mesh
 }
 
 #[test]

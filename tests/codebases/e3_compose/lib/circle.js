@@ -1,0 +1,1 @@
+export function circle(r) { return { r } }

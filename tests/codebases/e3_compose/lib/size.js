@@ -1,0 +1,2 @@
+function size(s) { return s.a * s.a }
+export { size }

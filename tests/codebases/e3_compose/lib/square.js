@@ -1,0 +1,2 @@
+export default function (a) { return { a } }
+export var name = 'square'

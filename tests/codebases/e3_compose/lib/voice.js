@@ -1,0 +1,2 @@
+export default s => s.toUpperCase() + '!'
+export var whisper = s => s.toLowerCase()

@@ -1,0 +1,5 @@
+export var requests = new stats.Counter('gateway_requests', ['route', 'status'])
+export var latency = new stats.Histogram('gateway_latency', [1, 10, 100, 1000, Number.POSITIVE_INFINITY], ['route'])
+export var active = new stats.Gauge('gateway_active')
+export var upstreamErrors = new stats.Counter('gateway_upstream_errors', ['backend', 'reason'])
+export var sessions = new stats.Counter('gateway_sessions', ['route', 'kind'])
