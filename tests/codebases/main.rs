@@ -1,5 +1,5 @@
-//! Whole codebases as people wrote them in 2020 to 2023 (pipyjs/model.md 1.5: E1 and E2), and of 2024 to 2026 (E3), each in a network namespace of
-//! its own, so that scripts hold the ports they would really hold, with real peers around them.
+//! Whole codebases as people wrote them in 2020 to 2023 and since (pipyjs/model.md 1.5: E1, E2 and E3), each in a network
+//! namespace of its own, so that scripts hold the ports they would really hold, with real peers around them.
 //!
 //! A folder is a codebase, and its file `session` is what happens to it. It runs on a copy of the folder, with `$BALLAST`
 //! and `$REPO` the binaries, and `$PEERS` the folder of the servers; a line is
