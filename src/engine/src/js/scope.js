@@ -30,8 +30,8 @@
   const initial = {}
   let isBound = false
 
-  // more: slot → first value; aliases: [slot, target slot] of imports; returns the maker of variables objects, generated
-  // so that all of them share one shape and copying is straight-line code. Called again when modules come late.
+  // more: slot → first value; aliases: [slot, target slot] of imports; returns what variables objects are made of: slot →
+  // first value of all, and what they inherit from. Called again when modules come late.
   const bind = (more, aliases, inbounds, slots) => {
     slots.forEach(slot => {
       more[slot] = load[slot]
@@ -49,9 +49,7 @@
         set(value) { this[target] = value },
       }))
     inbounds.forEach(slot => Object.defineProperty(shared, slot, { get: inboundOf, configurable: true }))
-    const fields = Object.keys(initial).map(slot => JSON.stringify(slot)).map(slot => `${slot}: from[${slot}]`)
-    const create = Function('shared', `return from => ({ __proto__: shared, ${fields.join(', ')} })`)(shared)
-    return from => create(from || initial)
+    return { initial, shared }
   }
   const define = (slot, value) => Object.defineProperty(load, slot, { value, configurable: true })
   // While its file is loaded a fiber variable is a property of the loading scope: its first value.

@@ -6,7 +6,8 @@
 use super::{Callback, Inbound, Result};
 use crate::value::Saved;
 use rquickjs::atom::PredefinedAtom;
-use rquickjs::{Ctx, Function, Object, Persistent, Value};
+use rquickjs::object::Property;
+use rquickjs::{Atom, Ctx, Function, JsLifetime, Object, Persistent, Value};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -25,6 +26,20 @@ impl Context {
     }
 }
 
+/// What all variables objects of a realm have in common: made like this they share one shape.
+#[derive(JsLifetime)]
+struct Layout<'js> {
+    /// What they inherit from.
+    shared: Object<'js>,
+    slots: Vec<Atom<'js>>,
+    /// The first values of these slots.
+    values: Vec<Value<'js>>,
+}
+
+/// None until scripts are bound.
+#[derive(JsLifetime)]
+struct Bound<'js>(RefCell<Option<Layout<'js>>>);
+
 /// Makes, copies and enters contexts. One a realm.
 pub(crate) struct Scope {
     holder: Saved,
@@ -32,7 +47,6 @@ pub(crate) struct Scope {
     bind: Callback,
     define: Callback,
     declare: Callback,
-    create: RefCell<Option<Callback>>,
     current: Rc<RefCell<Option<Rc<Context>>>>,
     next_id: Cell<u64>,
 }
@@ -50,6 +64,8 @@ impl Scope {
             };
             Ok(Persistent::save(&ctx, value))
         })?;
+        let stored = ctx.store_userdata(Bound(RefCell::new(None)));
+        debug_assert!(stored.is_ok(), "user data is not borrowed while a realm is set up");
         let make: Function = ctx.eval(include_str!("scope.js"))?;
         let parts: Object = make.call((inbound_of,))?;
         Ok(Scope {
@@ -58,7 +74,6 @@ impl Scope {
             bind: Callback::new(ctx, parts.get("bind")?),
             define: Callback::new(ctx, parts.get("define")?),
             declare: Callback::new(ctx, parts.get("declare")?),
-            create: RefCell::new(None),
             current,
             next_id: Cell::new(1),
         })
@@ -93,8 +108,18 @@ impl Scope {
         inbounds: Vec<String>,
         fibers: Vec<String>,
     ) -> Result<()> {
-        let create: Function = self.bind.get(ctx)?.call((initial, aliases, inbounds, fibers))?;
-        *self.create.borrow_mut() = Some(Callback::new(ctx, create));
+        let parts: Object = self.bind.get(ctx)?.call((initial, aliases, inbounds, fibers))?;
+        let initial: Object = parts.get("initial")?;
+        let slots = initial.keys().collect::<Result<Vec<Atom>>>()?;
+        let values = slots.iter().map(|slot| initial.get(slot.clone()));
+        let layout = Layout {
+            shared: parts.get("shared")?,
+            values: values.collect::<Result<_>>()?,
+            slots,
+        };
+        if let Some(bound) = ctx.userdata::<Bound>() {
+            *bound.0.borrow_mut() = Some(layout);
+        }
         Ok(())
     }
 
@@ -120,15 +145,25 @@ impl Scope {
     }
 
     fn create(&self, ctx: &Ctx<'_>, from: Option<Saved>) -> Result<Saved> {
-        let create = self.create.borrow().clone();
-        let Some(create) = create else {
+        let bound = ctx.userdata::<Bound>().expect("every realm has it");
+        let layout = bound.0.borrow();
+        let Some(Layout { shared, slots, values }) = &*layout else {
             return Err(rquickjs::Exception::throw_internal(
                 ctx,
                 "no context before the scripts are bound",
             ));
         };
-        let from = from.map(|from| from.get(ctx));
-        Ok(Saved::new(ctx, create.call(ctx, (from,))?))
+        let from = from.and_then(|from| from.get(ctx).into_object());
+        let vars = Object::new_proto(ctx.clone(), Some(shared))?;
+        for (slot, first) in slots.iter().zip(values) {
+            let value = match &from {
+                Some(from) => from.get(slot.clone())?,
+                None => first.clone(),
+            };
+            let property = Property::from(value).writable().enumerable().configurable();
+            vars.prop(slot.clone(), property)?;
+        }
+        Ok(Saved::new(ctx, vars.into_value()))
     }
 
     /// Makes `context` the one whose variables bare names mean; None: the loading scope.
