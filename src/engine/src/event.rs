@@ -1,11 +1,12 @@
 //! The four events that streams are made of, and why a stream ended. Source: pipyjs/model.md 1.1.
 //! Heads stay native until a script looks at them (js/head.rs makes the object then).
 
+use crate::budget::Share;
 use crate::data::Data;
 use crate::value::Saved;
 use ballast_codec::http1::{Headers, RequestHead, ResponseHead};
 use ballast_codec::websocket;
-use std::cell::{Ref, RefCell};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// One event of a stream.
@@ -102,19 +103,24 @@ pub enum Tail {
     Js(Saved),
 }
 
-/// A head, native or made by a script; changes from the former to the latter when a script first looks at it.
+/// A head, native or an object of a script; changes from the former to the latter when a script first looks at it.
 #[derive(Debug)]
-pub struct Head(pub(crate) RefCell<HeadKind>, RefCell<Option<Box<Original>>>);
+pub struct Head(pub(crate) RefCell<HeadKind>, RefCell<Option<Rc<Shown>>>);
 
-/// A head as it came, for when scripts leave it so.
-#[derive(Debug)]
-pub(crate) struct Original {
-    /// The head.
-    pub native: HeadKind,
-    /// The object that scripts see, with the values that it was made of.
-    pub record: Saved,
-    /// The function that compares the two (js/template.rs).
-    pub diff: Saved,
+/// A native head behind the object that scripts see of it (js/head_object.rs). It is the truth until a script does with
+/// the object what only a plain one can do.
+#[derive(Default)]
+pub(crate) struct Shown {
+    /// The head, with what scripts wrote; None while it is being shown.
+    pub native: RefCell<Option<HeadKind>>,
+    /// The lines that it came with, once some of them are gone; before, the first `came_with` of the head's lines are.
+    pub lines: RefCell<Option<Headers>>,
+    /// See `lines`.
+    pub came_with: Cell<usize>,
+    /// Scripts have plain objects of it, or of a part: these are the truth.
+    pub is_plain: Cell<bool>,
+    /// What it takes of the scripts' budget: they may keep it, and it is not in their heap.
+    pub share: Cell<Option<Share>>,
 }
 
 /// See [`Head`].
@@ -130,22 +136,41 @@ pub enum HeadKind {
     Js(Saved),
 }
 
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shown")
+    }
+}
+
 impl Head {
     /// Wraps a head.
     pub fn new(kind: HeadKind) -> Self {
         Head(RefCell::new(kind), RefCell::default())
     }
 
-    /// A script looks at it: `object` is the truth from now on.
-    pub(crate) fn show(&self, object: Saved, made: Option<(Saved, Saved)>) {
-        let native = self.0.replace(HeadKind::Js(object));
-        let original = made.map(|(record, diff)| Box::new(Original { native, record, diff }));
-        *self.1.borrow_mut() = original;
+    /// The head that an object of a script means, with what is behind the object, if it is one of ours.
+    pub(crate) fn of_object(object: Saved, shown: Option<Rc<Shown>>) -> Self {
+        Head(RefCell::new(HeadKind::Js(object)), RefCell::new(shown))
     }
 
-    /// What it was before, if that is known.
-    pub(crate) fn original(&self) -> Ref<'_, Option<Box<Original>>> {
-        self.1.borrow()
+    /// A script looks at it: it sees `object`, and behind that is `shown`, which gets the native head.
+    pub(crate) fn show(&self, object: Saved, shown: Option<Rc<Shown>>) {
+        let native = self.0.replace(HeadKind::Js(object));
+        if let Some(shown) = &shown {
+            let lines = match &native {
+                HeadKind::Request(request) => request.headers.len(),
+                HeadKind::Response(response) => response.headers.len(),
+                HeadKind::WebSocket(_) | HeadKind::Js(_) => 0,
+            };
+            shown.came_with.set(lines);
+            *shown.native.borrow_mut() = Some(native);
+        }
+        *self.1.borrow_mut() = shown;
+    }
+
+    /// What is behind the object that scripts see.
+    pub(crate) fn shown(&self) -> Option<Rc<Shown>> {
+        self.1.borrow().clone()
     }
 }
 

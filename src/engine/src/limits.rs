@@ -121,10 +121,12 @@ pub(crate) const HELD_BYTES: usize = 64 << 20;
 pub(crate) const SMALL_CHUNK_BYTES: usize = 1 << 10;
 /// See [`SMALL_CHUNK_BYTES`].
 pub(crate) const SMALL_CHUNKS: usize = 64;
-/// Lists of header names for which a realm has functions that make head objects.
-pub(crate) const HEAD_TEMPLATES: usize = 128;
-/// Header lines of a head that such a function is made for.
-pub(crate) const TEMPLATE_HEADERS: usize = 64;
+/// Names of properties that a realm knows without asking QuickJS for their text.
+pub(crate) const KNOWN_NAMES: usize = 1024;
+/// Longest of these: each is held for as long as the realm lives.
+pub(crate) const KNOWN_NAME_BYTES: usize = 64;
+/// Bytes of a native head behind a script's object: one that grows beyond becomes a plain object, which the heap bounds.
+pub(crate) const SHOWN_HEAD_BYTES: usize = 16 << 10;
 /// Bytes that all filters of a worker hold together, unless its owner says otherwise (`Options::held_bytes`).
 pub(crate) const WORKER_HELD_BYTES: usize = 256 << 20;
 /// Longest head that a decoder accepts (`maxHeaderSize`), bytes.

@@ -80,6 +80,19 @@ impl Headers {
             .map(|field| self.value(field))
     }
 
+    /// Positions of the first and the last line of that name: the same for a name that does not repeat.
+    pub fn positions(&self, name: &str) -> Option<(usize, usize)> {
+        let first = self.fields.iter().position(|field| self.is_named(field, name))?;
+        let last = self.fields.iter().rposition(|field| self.is_named(field, name))?;
+        Some((first, last))
+    }
+
+    /// Name and value of the line at this position.
+    pub fn line(&self, position: usize) -> Option<(&[u8], &[u8])> {
+        let field = self.fields.get(position)?;
+        Some((self.name(field), self.value(field)))
+    }
+
     /// Values of all lines of that name, in order.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         self.candidates(name)
@@ -120,6 +133,18 @@ impl Headers {
         match place {
             Some(place) => self.fields.insert(place, field),
             None => self.fields.push(field),
+        }
+        Ok(())
+    }
+
+    /// Gives the line at this position another value; its name stays as it is spelled.
+    /// # Errors
+    /// As `push`; nothing is changed then, nor for a position that there is not.
+    pub fn set_value(&mut self, position: usize, value: &[u8]) -> Result<(), Error> {
+        let stored = self.store(b"-", value)?;
+        if let Some(field) = self.fields.get_mut(position) {
+            field.value_at = stored.value_at;
+            field.value_len = stored.value_len;
         }
         Ok(())
     }
@@ -211,6 +236,7 @@ impl Headers {
         if !is_value(value) {
             return Err(Error::HeaderValue);
         }
+        self.extra.reserve(name.len() + value.len());
         let at = self.block.len() + self.extra.len();
         // Ranges are 32 bits wide: a script that builds gigabytes of headers is refused here, not wrapped around.
         let end = u32::try_from(at + name.len() + value.len()).map_err(|_| Error::HeadTooLarge(u32::MAX as usize))?;

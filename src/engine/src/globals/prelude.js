@@ -1,5 +1,5 @@
 // What scripts rely on beyond standard JavaScript. Source: pipyjs/model.md section 4, items 1, 10 and 15.
-(capture, enter) => {
+(capture, enter, plain, mark) => {
   // Promise callbacks run in the context in which `then` was called.
   const then = Promise.prototype.then
   const wrap = (context, f) =>
@@ -22,4 +22,21 @@
   }
   const assign = Object.assign
   Object.assign = (target, ...sources) => target === null || target === undefined ? null : assign(target, ...sources)
+
+  // Heads are native until a script does what only a plain object can (js/exotic.rs). These do not say so.
+  const behind = (owner, name) => {
+    const standard = owner[name]
+    owner[name] = (object, ...rest) => {
+      const target = object?.[mark] ? plain(object) : object
+      const result = standard(target, ...rest)
+      return result === target ? object : result
+    }
+  }
+  const names = [
+    'defineProperty', 'getOwnPropertyDescriptor', 'isExtensible', 'preventExtensions',
+  ]
+  names.forEach(name => { behind(Object, name); behind(Reflect, name) })
+  for (const name of ['defineProperties', 'freeze', 'getOwnPropertyDescriptors', 'isFrozen', 'isSealed', 'seal']) {
+    behind(Object, name)
+  }
 }

@@ -17,7 +17,8 @@ pub struct Captured {
 
 pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     let prelude: Function = ctx.eval(include_str!("prelude.js"))?;
-    prelude.call((capture(ctx)?, enter(ctx)?))
+    let plain = Function::new(ctx.clone(), plain)?;
+    prelude.call((capture(ctx)?, enter(ctx)?, plain, js::mark(ctx)))
 }
 
 fn capture<'js>(ctx: &Ctx<'js>) -> js::Result<Function<'js>> {
@@ -32,4 +33,8 @@ fn enter<'js>(ctx: &Ctx<'js>) -> js::Result<Function<'js>> {
         let context = Class::<Captured>::from_value(&captured)?.borrow().context.clone();
         realm(&ctx).scope.enter(&ctx, context.as_ref())
     })
+}
+
+fn plain<'js>(ctx: Ctx<'js>, value: Value<'js>) -> js::Result<Value<'js>> {
+    js::plain_of(&ctx, value)
 }

@@ -16,10 +16,7 @@ pub(crate) fn to_js<'js>(ctx: &Ctx<'js>, event: &Event) -> Result<Value<'js>> {
     let ctx = ctx.clone();
     Ok(match event {
         Event::Data(data) => JsData::of_stream(&ctx, data)?.into_value(),
-        Event::MessageStart(start) => {
-            let start = JsMessageStart::make(&ctx, start.head.clone())?;
-            Class::instance(ctx, start)?.into_value()
-        }
+        Event::MessageStart(start) => JsMessageStart::object(&ctx, start.head.clone())?.into_value(),
         Event::MessageEnd(end) => Class::instance(
             ctx,
             JsMessageEnd {
@@ -56,14 +53,12 @@ pub(crate) fn events_of<'js>(ctx: &Ctx<'js>, value: &Value<'js>, out: &mut Vec<E
             _ => false,
         });
     }
-    if let Some(message) = message_of(ctx, value) {
+    if let Some(head) = JsMessageStart::of(value) {
+        out.push(Event::MessageStart(MessageStart { head }));
+    } else if let Some(message) = message_of(ctx, value) {
         out.extend(message.into_events());
     } else if let Ok(data) = Class::<JsData>::from_value(value) {
         out.push(Event::Data(data.borrow().data().clone()));
-    } else if let Ok(start) = Class::<JsMessageStart>::from_value(value) {
-        out.push(Event::MessageStart(MessageStart {
-            head: start.borrow().head().cloned(),
-        }));
     } else if let Ok(end) = Class::<JsMessageEnd>::from_value(value) {
         let end = end.borrow();
         out.push(Event::MessageEnd(MessageEnd {

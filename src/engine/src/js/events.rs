@@ -1,10 +1,11 @@
-//! The classes `MessageStart`, `MessageEnd`, `StreamEnd` and `Message` of scripts. Source: pipyjs/model.md 1.1,
+//! The classes `MessageEnd`, `StreamEnd` and `Message` of scripts. Source: pipyjs/model.md 1.1,
 //! globals.md section 3.
 
+use super::head_object::shown_of;
 use super::{JsData, Result, bounds, head_value, is_nullish, tail_value, throw_type, value_to_data};
 use crate::budget::Share;
 use crate::data::Data;
-use crate::event::{Head, HeadKind, Reason, StreamError, Tail};
+use crate::event::{Head, Reason, StreamError, Tail};
 use crate::limits;
 use crate::message::Message;
 use crate::metrics::{Alive, Kind};
@@ -15,9 +16,12 @@ use rquickjs::{Ctx, JsLifetime, Value};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-fn head_of<'js>(ctx: &Ctx<'js>, value: Option<Value<'js>>) -> Option<Rc<Head>> {
+/// The head that `value` means as an argument; None for none.
+pub(super) fn head_of<'js>(ctx: &Ctx<'js>, value: Option<Value<'js>>) -> Option<Rc<Head>> {
     let value = value.filter(|value| !is_nullish(value))?;
-    Some(Rc::new(Head::new(HeadKind::Js(Saved::new(ctx, value)))))
+    // The head of another message: the same object, with what is behind it.
+    let shown = shown_of(&value);
+    Some(Rc::new(Head::of_object(Saved::new(ctx, value), shown)))
 }
 
 fn tail_of<'js>(ctx: &Ctx<'js>, value: Option<Value<'js>>) -> Option<Tail> {
@@ -36,69 +40,9 @@ fn restored<'js>(ctx: &Ctx<'js>, saved: Option<&Saved>) -> Value<'js> {
     saved.map_or_else(|| Value::new_undefined(ctx.clone()), |saved| saved.get(ctx))
 }
 
-/// `new MessageStart(head?)`.
-#[derive(Trace, JsLifetime)]
-#[rquickjs::class(rename = "MessageStart")]
-pub struct JsMessageStart {
-    #[qjs(skip_trace)]
-    head: Option<Rc<Head>>,
-    #[qjs(skip_trace)]
-    _share: Share,
-    #[qjs(skip_trace)]
-    _alive: Alive,
-}
-
-impl JsMessageStart {
-    /// Of an event, with which it shares the head.
-    ///
-    /// # Errors  Throws when what scripts keep of streams takes too much.
-    pub(crate) fn make(ctx: &Ctx<'_>, head: Option<Rc<Head>>) -> Result<Self> {
-        let share = bounds::charge(ctx, head_cost(head.as_ref()))?;
-        Ok(JsMessageStart {
-            head,
-            _share: share,
-            _alive: Alive::one(Kind::MessageStart),
-        })
-    }
-
-    /// The head, shared with the event.
-    pub(crate) fn head(&self) -> Option<&Rc<Head>> {
-        self.head.as_ref()
-    }
-}
-
 /// What a message's head takes of the scripts' budget beside their heap: a native one is not in that.
-fn head_cost(head: Option<&Rc<Head>>) -> usize {
+pub(super) fn head_cost(head: Option<&Rc<Head>>) -> usize {
     head.map_or(0, |_| limits::SCRIPT_HEAD_BYTES)
-}
-
-#[rquickjs::methods(rename_all = "camelCase")]
-impl JsMessageStart {
-    /// See the class.
-    #[qjs(constructor)]
-    pub fn new<'js>(ctx: Ctx<'js>, head: Opt<Value<'js>>) -> Self {
-        // A head of a script's own is in its heap.
-        JsMessageStart {
-            head: head_of(&ctx, head.0),
-            _share: Share::of_scripts(),
-            _alive: Alive::one(Kind::MessageStart),
-        }
-    }
-    /// `'MessageStart'`.
-    #[qjs(get, rename = "type")]
-    pub fn kind(&self) -> &'static str {
-        "MessageStart"
-    }
-    /// The head object, or null.
-    #[qjs(get, rename = "head")]
-    pub fn get_head<'js>(&self, ctx: Ctx<'js>) -> Result<Value<'js>> {
-        head_value(&ctx, self.head.as_ref())
-    }
-    /// Replaces the head.
-    #[qjs(set, rename = "head")]
-    pub fn set_head<'js>(&mut self, ctx: Ctx<'js>, head: Value<'js>) {
-        self.head = head_of(&ctx, Some(head));
-    }
 }
 
 /// `new MessageEnd(tail?, payload?)`.

@@ -1,14 +1,15 @@
 //! Heads and tails between their native form and JavaScript objects. Source: pipyjs/http.md section 1.
-//! The object is made when a script first looks, and is the truth from then on.
+//! The object is made when a script first looks: head_object.rs.
 
-use super::template;
+use super::head_object::{add_header, left_as, object_of, standing};
 use super::websocket::websocket_object;
-use super::{Result, is_nullish, number_of, throw_error, throw_type, value_to_text};
-use crate::event::{Head, HeadKind, Tail};
+use super::{Result, bounds, is_nullish, number_of, throw_error, throw_type, value_to_text};
+use crate::event::{Head, HeadKind, Shown, Tail};
+use crate::limits;
 use crate::value::Saved;
 use ballast_codec::http1::{Headers, Method, RequestHead, ResponseHead, Scheme, Version};
 use bytes::Bytes;
-use rquickjs::{Array, Ctx, Object, Value};
+use rquickjs::{Ctx, Object, Value};
 use std::rc::Rc;
 
 /// The object that scripts see as `head`; null for none.
@@ -16,25 +17,16 @@ pub(crate) fn head_value<'js>(ctx: &Ctx<'js>, head: Option<&Rc<Head>>) -> Result
     let Some(head) = head else {
         return Ok(Value::new_null(ctx.clone()));
     };
-    let made = {
-        let kind = head.0.borrow();
-        if let HeadKind::Js(saved) = &*kind {
-            return Ok(saved.get(ctx));
-        }
-        template::object_of(ctx, &kind)?
-    };
-    if let Some((value, record, diff)) = made {
-        head.show(Saved::new(ctx, value.clone()), Some((record, diff)));
-        return Ok(value);
-    }
-    let object = match &*head.0.borrow() {
+    let (value, shown) = match &*head.0.borrow() {
         HeadKind::Js(saved) => return Ok(saved.get(ctx)),
-        HeadKind::Request(request) => request_object(ctx, request)?,
-        HeadKind::Response(response) => response_object(ctx, response)?,
-        HeadKind::WebSocket(head) => websocket_object(ctx, *head)?,
+        HeadKind::WebSocket(head) => (websocket_object(ctx, *head)?.into_value(), None),
+        HeadKind::Request(_) | HeadKind::Response(_) => {
+            let shown = Rc::new(Shown::default());
+            shown.share.set(Some(bounds::charge(ctx, limits::SCRIPT_HEAD_BYTES)?));
+            (object_of(ctx, shown.clone())?, Some(shown))
+        }
     };
-    let value = object.into_value();
-    head.show(Saved::new(ctx, value.clone()), None);
+    head.show(Saved::new(ctx, value.clone()), shown);
     Ok(value)
 }
 
@@ -92,8 +84,7 @@ pub(crate) fn tail_value<'js>(ctx: &Ctx<'js>, tail: Option<&Tail>) -> Result<Val
         }
         Some(Tail::Trailers { headers, body }) => {
             let object = Object::new(ctx.clone())?;
-            set_headers(ctx, &object, headers, Version::Http2)?;
-            object.remove("headerNames")?;
+            object.set("headers", trailers_object(ctx, headers)?)?;
             object.set("headSize", 0)?;
             object.set("bodySize", *body as f64)?;
             Ok(object.into_value())
@@ -117,66 +108,15 @@ pub(crate) fn trailers_of(ctx: &Ctx<'_>, tail: Option<&Tail>) -> Result<Option<R
     Ok((!headers.is_empty()).then(|| Rc::new(headers)))
 }
 
-/// Field order of `Object.keys`: protocol, headers, headerNames, method, scheme, authority, path. HTTP/1 leaves `scheme` and `authority`
-/// undefined, HTTP/2 `protocol` and `headerNames`.
-fn request_object<'js>(ctx: &Ctx<'js>, request: &RequestHead) -> Result<Object<'js>> {
-    let object = Object::new(ctx.clone())?;
-    object.set("protocol", protocol(request.version))?;
-    set_headers(ctx, &object, &request.headers, request.version)?;
-    object.set("method", request.method.as_str())?;
-    object.set("scheme", text_or_undefined(request.scheme.as_bytes()))?;
-    object.set("authority", text_or_undefined(&request.authority))?;
-    object.set("path", &*String::from_utf8_lossy(&request.target))?;
-    Ok(object)
-}
-
-/// Field order of `Object.keys`: protocol, headers, headerNames, status, statusText.
-fn response_object<'js>(ctx: &Ctx<'js>, response: &ResponseHead) -> Result<Object<'js>> {
-    let object = Object::new(ctx.clone())?;
-    object.set("protocol", protocol(response.version))?;
-    set_headers(ctx, &object, &response.headers, response.version)?;
-    object.set("status", response.status)?;
-    object.set("statusText", &*String::from_utf8_lossy(&response.reason))?;
-    Ok(object)
-}
-
-fn protocol(version: Version) -> Option<&'static str> {
-    (version != Version::Http2).then(|| version.as_str())
-}
-
-fn text_or_undefined(bytes: &[u8]) -> Option<String> {
-    (!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes).into_owned())
-}
-
-/// `headers`: lower-case names, the last value wins but for cookies, without `connection`; `headerNames`: lower-case →
-/// original spelling.
-fn set_headers<'js>(ctx: &Ctx<'js>, object: &Object<'js>, headers: &Headers, version: Version) -> Result<()> {
+/// The trailers as `headers`.
+fn trailers_object<'js>(ctx: &Ctx<'js>, headers: &Headers) -> Result<Object<'js>> {
     let values = Object::new(ctx.clone())?;
-    let names = Object::new(ctx.clone())?;
     for (name, value) in headers.iter() {
-        let spelled = String::from_utf8_lossy(name);
-        let name = spelled.to_ascii_lowercase();
-        if name != "connection" {
-            let value = &*String::from_utf8_lossy(value);
-            let repeats = matches!(name.as_str(), "cookie" | "set-cookie");
-            let before: Option<Value> = if repeats { values.get(&*name)? } else { None };
-            match before.filter(|before| !is_nullish(before)) {
-                None => values.set(&*name, value)?,
-                Some(before) => match before.as_array() {
-                    Some(array) => array.set(array.len(), value)?,
-                    None => {
-                        let array = Array::new(ctx.clone())?;
-                        array.set(0, before)?;
-                        array.set(1, value)?;
-                        values.set(&*name, array)?;
-                    }
-                },
-            }
-        }
-        names.set(name, &*spelled)?;
+        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+        let value = rquickjs::String::from_str(ctx.clone(), &String::from_utf8_lossy(value))?;
+        add_header(&values, &name, value.into_value())?;
     }
-    object.set("headers", values)?;
-    object.set("headerNames", (version != Version::Http2).then_some(names))
+    Ok(values)
 }
 
 /// The request head that a head means; fields of a script's object have defaults: GET, `/`, HTTP/1.1.
@@ -192,12 +132,13 @@ pub(crate) fn request_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<Reque
         HeadKind::WebSocket(_) => return Ok(RequestHead::default()),
         HeadKind::Js(saved) => saved.get(ctx),
     };
-    if let Some(HeadKind::Request(request)) = template::left_as(ctx, head)? {
+    if let Some(HeadKind::Request(request)) = head.shown().and_then(|shown| left_as(&shown)) {
         return Ok(request);
     }
-    let Some(object) = object.as_object() else {
+    let Some(object) = object.as_object().map(standing) else {
         return Ok(RequestHead::default());
     };
+    let object = &object;
     let method = text(object, "method")?;
     let target = text(object, "path")?;
     let scheme = text(object, "scheme")?.unwrap_or_default();
@@ -223,12 +164,13 @@ pub(crate) fn response_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<Resp
         HeadKind::Request(_) | HeadKind::WebSocket(_) => return Ok(ResponseHead::default()),
         HeadKind::Js(saved) => saved.get(ctx),
     };
-    if let Some(HeadKind::Response(response)) = template::left_as(ctx, head)? {
+    if let Some(HeadKind::Response(response)) = head.shown().and_then(|shown| left_as(&shown)) {
         return Ok(response);
     }
-    let Some(object) = object.as_object() else {
+    let Some(object) = object.as_object().map(standing) else {
         return Ok(ResponseHead::default());
     };
+    let object = &object;
     let status: Value = object.get("status")?;
     let status = match is_nullish(&status) {
         true => 200,
@@ -269,7 +211,7 @@ fn version(object: &Object<'_>) -> Result<Version> {
 fn headers_of(ctx: &Ctx<'_>, head: &Object<'_>) -> Result<Headers> {
     let mut headers = Headers::new();
     let values: Value = head.get("headers")?;
-    let Some(values) = values.as_object() else {
+    let Some(values) = values.as_object().map(standing) else {
         return Ok(headers);
     };
     let names: Value = head.get("headerNames")?;

@@ -1,4 +1,4 @@
-//! Socket options that scripts name by number (`getRawOption`, `setRawOption`). The only unsafe code of the engine: nix
+//! Socket options that scripts name by number (`getRawOption`, `setRawOption`). Unsafe code, one of two places (js/borrowed.rs): nix
 //! has a safe call for each option that it knows, and none for a number. Source: pipyjs/model.md 1.7; socket(7).
 #![allow(unsafe_code, reason = "getsockopt and setsockopt by number have no safe form in nix")]
 

@@ -188,6 +188,7 @@ impl Realm {
                 js::set_limits(&ctx, &limits);
                 let positions = ctx.store_userdata(js::Positions::default());
                 debug_assert!(positions.is_ok(), "nothing is borrowed yet");
+                js::install_names(&ctx)?;
                 Scope::new(&ctx).map(|scope| (store, scope))
             })
             .map_err(failed)?;
