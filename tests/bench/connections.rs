@@ -2,7 +2,7 @@
 
 use crate::load::{Client, paced};
 use crate::memory::Memory;
-use crate::peers::{Peer, ballast, haproxy, median, nginx, threads_micros};
+use crate::peers::{Peer, ballast, children_micros, haproxy, median, nginx, nginx_workers, threads_micros};
 use crate::table::Table;
 use ballast_tests::{Process, bin, free_port, temp_dir};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -63,7 +63,7 @@ fn more_files() {
     setrlimit(Resource::RLIMIT_NOFILE, hard.min(65_536), hard).expect("up to the hard limit it is allowed");
 }
 
-/// CPU per request at a steady rate with one thread and with two, and which of the two served how many.
+/// CPU per request at a steady rate with one thread and with two, and which of the two served how many; nginx beside it.
 pub(crate) fn threads() -> Table {
     let folder = temp_dir();
     let folder = folder.path();
@@ -76,24 +76,36 @@ pub(crate) fn threads() -> Table {
         Peer::start("two threads", |port| {
             ballast(folder, "two", &["--threads=2", "--reuse-port"], &script(port))
         }),
+        Peer::start("nginx, one worker", |port| {
+            nginx_workers(1, folder, "nginx-one", port, "return 200 '$pid';")
+        }),
+        Peer::start("nginx, two workers", |port| {
+            nginx_workers(2, folder, "nginx-two", port, "return 200 '$pid';")
+        }),
     ];
-    let mut shares = Vec::new();
+    // What accepts and answers; the rest of the process does nothing.
+    let used = |peer: &Peer| -> f64 {
+        match peer.name.starts_with("nginx") {
+            true => children_micros(peer.process.id()).iter().sum(),
+            false => threads_micros(peer.process.id(), "worker").iter().sum(),
+        }
+    };
+    let mut shares = HashMap::<&str, Vec<f64>>::new();
     for round in 0..=5 {
         for peer in &mut peers {
             let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::connect(peer.port)).collect();
-            let before: f64 = threads_micros(peer.process.id(), "worker").iter().sum();
+            let before = used(peer);
             let bodies = paced(&mut clients, RATE, Duration::from_secs(2));
-            let after: f64 = threads_micros(peer.process.id(), "worker").iter().sum();
+            let after = used(peer);
             if round == 0 {
                 continue;
             }
             peer.figures.push((after - before) / bodies.len() as f64);
             let mut served: HashMap<&str, usize> = HashMap::new();
             bodies.iter().for_each(|body| *served.entry(body).or_default() += 1);
-            if peer.name == "two threads" {
-                let most = served.values().max().copied().unwrap_or(bodies.len());
-                shares.push(100.0 * most as f64 / bodies.len() as f64);
-            }
+            let most = served.values().max().copied().unwrap_or(bodies.len());
+            let share = 100.0 * most as f64 / bodies.len() as f64;
+            shares.entry(peer.name).or_default().push(share);
         }
     }
     let mut table = Table::new("Two threads at 10,000 requests a second over 256 connections");
@@ -103,14 +115,23 @@ pub(crate) fn threads() -> Table {
             format!("{:.2} µs", peer.median()),
         );
     }
-    let [one, two] = &peers;
+    let share = |peer: &Peer| median(shares.get(peer.name).map_or(&[], Vec::as_slice));
+    let [one, two, nginx_one, nginx_two] = &peers;
+    table.note(
+        "nginx, two workers / one",
+        format!(
+            "{:.2} ×; the busier serves {:.0} %",
+            nginx_two.median() / nginx_one.median(),
+            share(nginx_two)
+        ),
+    );
     table.at_most(
         "two threads / one, CPU per request",
         two.median() / one.median(),
         1.1,
         "×",
     );
-    table.at_most("requests that the busier of two serves", median(&shares), 60.0, "%");
+    table.at_most("requests that the busier of two serves", share(two), 60.0, "%");
     table
 }
 

@@ -1,6 +1,7 @@
 //! Servers side by side in one run: starting them, the CPU that they use, rounds that take turns. Not for: what is asked
 //! of them (the tables) nor how (load.rs).
 
+use ballast_tests::process::descendants;
 use ballast_tests::{Process, bin, free_port, poll};
 use std::net::TcpStream;
 use std::path::Path;
@@ -93,6 +94,11 @@ pub(crate) fn threads_micros(id: u32, name: &str) -> Vec<f64> {
     threads.map(|path| thread_micros(path)).collect()
 }
 
+/// The same for each process that a process has started.
+pub(crate) fn children_micros(id: u32) -> Vec<f64> {
+    descendants(id).into_iter().map(cpu_micros).collect()
+}
+
 /// CPU time of one thread: the first field of schedstat, nanoseconds, where stat has ticks of 10 ms.
 fn thread_micros(thread: &Path) -> f64 {
     let text = std::fs::read_to_string(thread.join("schedstat")).expect("the kernel has CONFIG_SCHED_INFO");
@@ -112,12 +118,32 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 
 /// nginx with one worker and one server. `http` stands in the http block, `location` in the server's only location.
 pub(crate) fn nginx(folder: &Path, name: &str, port: u16, http: &str, location: &str) -> Command {
+    let listen = format!("{port} backlog=8192");
+    nginx_of(
+        "master_process off; worker_processes 1;",
+        folder,
+        name,
+        &listen,
+        http,
+        location,
+    )
+}
+
+/// nginx with so many workers below its master, a listening socket each.
+pub(crate) fn nginx_workers(workers: usize, folder: &Path, name: &str, port: u16, location: &str) -> Command {
+    // As root it would make its workers another user.
+    let processes = format!("user root; worker_processes {workers};");
+    let listen = format!("{port} backlog=8192 reuseport");
+    nginx_of(&processes, folder, name, &listen, "", location)
+}
+
+fn nginx_of(processes: &str, folder: &Path, name: &str, listen: &str, http: &str, location: &str) -> Command {
     let config = format!(
-        "daemon off; master_process off; worker_processes 1; pid {0}/{name}.pid; error_log stderr crit;
+        "daemon off; {processes} pid {0}/{name}.pid; error_log stderr crit;
 worker_rlimit_nofile 20000; events {{ worker_connections 10000; }}
 http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {0}/{name}-c; proxy_temp_path {0}/{name}-p;
 fastcgi_temp_path {0}/{name}-f; uwsgi_temp_path {0}/{name}-u; scgi_temp_path {0}/{name}-s; {http}
-server {{ listen 127.0.0.1:{port} backlog=8192; location / {{ {location} }} }} }}",
+server {{ listen 127.0.0.1:{listen}; location / {{ {location} }} }} }}",
         folder.display()
     );
     let path = write(folder, &format!("{name}.conf"), &config);
