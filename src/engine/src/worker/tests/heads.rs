@@ -387,11 +387,6 @@ async fn heads_are_shared() {
             "GET /o HTTP/1.1\r\nhost: h\r\nx-two: 2\r\n",
         ),
         (
-            "seen by a tee",
-            ".fork().to($ => $.handleMessageStart(msg => { msg.head.headers.forked = 'v' }))",
-            "GET /a HTTP/1.1\r\nHost: h\r\nX-Two: 2\r\nforked: v\r\n",
-        ),
-        (
             "properties of its own stay",
             ".handleMessageStart(msg => { msg.head.mine = { n: 1 } }).handleMessageStart(msg => { msg.head.path = '/' + msg.head.mine.n })",
             "GET /1 HTTP/1.1\r\nHost: h\r\nX-Two: 2\r\n",
