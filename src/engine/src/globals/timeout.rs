@@ -40,6 +40,8 @@ struct Timer {
     pending: Rc<Cell<usize>>,
     seconds: Cell<f64>,
     state: Cell<State>,
+    /// It was started on behalf of a connection, which may wait for it.
+    is_asked_for: Cell<bool>,
     waits: RefCell<Vec<Deferred>>,
     /// The script's object, kept from the first `wait` on: what the promises are settled with.
     object: RefCell<Option<Saved>>,
@@ -56,6 +58,9 @@ impl Timer {
             return Err(throw_error(ctx, &message));
         }
         self.state.set(State::Pending);
+        let context = realm(ctx).scope.current();
+        self.is_asked_for
+            .set(context.is_some_and(|context| context.inbound().is_some()));
         self.pending.set(self.pending.get() + 1);
         realm(ctx).count_waiting(1);
         let wait = Duration::try_from_secs_f64(self.seconds.get()).unwrap_or(Duration::MAX);
@@ -82,8 +87,10 @@ impl Timer {
 
     /// Outside of a turn: it is due.
     fn fire(&self) {
-        // Connections may keep an older version alive, but its timers have stopped (repo.md section 1.1).
-        let Some(realm) = self.realm.upgrade().filter(|realm| !realm.is_superseded()) else {
+        // Connections may keep an older version alive, but its timers have stopped (repo.md section 1.1). DEVIATES: not those
+        // that a connection started, for a request that waits for one would never be answered.
+        let is_heard = |realm: &Rc<Realm>| self.is_asked_for.get() || !realm.is_superseded();
+        let Some(realm) = self.realm.upgrade().filter(is_heard) else {
             return;
         };
         // Not after the turn: a callback may restart it.
@@ -132,6 +139,7 @@ impl Timeout {
             pending,
             seconds: Cell::new(seconds(&ctx, &duration)?),
             state: Cell::new(State::Cancelled),
+            is_asked_for: Cell::new(false),
             waits: RefCell::default(),
             object: RefCell::default(),
             task: RefCell::default(),
@@ -291,5 +299,31 @@ mod tests {
         // The new version's timers run: twenty ticks of the old one, if they did.
         assert_eq!(exchange(served.port, b"?").await, b"new");
         assert_eq!(ask().await, stopped);
+    }
+
+    /// No reload loses a request: what a connection of an old version waits for comes.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_request_that_waits_for_a_timeout_is_answered_after_a_reload() {
+        let waiting = "pipy().listen(PORT).replaceData(d => d.size == 0 ? d : (
+            d.toString() == 'a' ? new Data('started') : new Timeout(0.3).wait().then(() => new Data('waited'))))";
+        let mut served = serve(waiting).await;
+        let mut old = TcpStream::connect(("127.0.0.1", served.port))
+            .await
+            .expect("it listens");
+        let mut heard = [0; 7];
+        old.write_all(b"a").await.expect("the connection lives");
+        old.read_exact(&mut heard).await.expect("an answer");
+        old.write_all(b"b").await.expect("the connection lives");
+        let next = "pipy().listen(PORT).replaceData(() => new Data('new'))".replace("PORT", &served.port.to_string());
+        served
+            .engine
+            .reload(codebase("2", &[("/main.js", &next)]))
+            .await
+            .expect("reloads");
+        assert_eq!(exchange(served.port, b"?").await, b"new");
+        let mut answer = [0; 6];
+        let answered = tokio::time::timeout(DEADLINE, old.read_exact(&mut answer)).await;
+        answered.expect("in time").expect("an answer");
+        assert_eq!(&answer, b"waited");
     }
 }
