@@ -11,6 +11,8 @@ pub const MAX_BOUNDARY_BYTES: usize = 70;
 pub const MAX_HEADER_BYTES: usize = 16 << 10;
 /// Most blanks between a boundary and the end of its line.
 const MAX_PADDING_BYTES: usize = 256;
+/// Most parameters of a header; others are not looked at, for each is compared with those before it.
+const MAX_PARAMETERS: usize = 64;
 
 /// What a body is made of, in order: for each part `Part`, `Body` as often as bytes come, `PartEnd`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,8 +174,10 @@ impl Decoder {
             }
             let padding = tail.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
             match tail.get(padding..).unwrap_or_default() {
+                // However the input is cut: a line with more blanks is none.
+                _ if padding > MAX_PADDING_BYTES => from = at + 2,
                 [b'\r', b'\n', ..] => return Found::Next(at, at + self.delimiter.len() + padding),
-                [] | [b'\r'] if padding <= MAX_PADDING_BYTES => return Found::Perhaps(at),
+                [] | [b'\r'] => return Found::Perhaps(at),
                 [b'-'] if padding == 0 => return Found::Perhaps(at),
                 // A line that only begins like one.
                 _ => from = at + 2,
@@ -250,7 +254,7 @@ pub fn boundary(content_type: &str) -> Option<String> {
 pub fn parameters(value: &str) -> (&str, Vec<(String, String)>) {
     let (value, mut rest) = value.split_once(';').unwrap_or((value, ""));
     let mut all = Vec::new();
-    while !rest.is_empty() {
+    while !rest.is_empty() && all.len() < MAX_PARAMETERS {
         let (name, after) = match rest.find(['=', ';']) {
             Some(at) if rest.get(at..).is_some_and(|rest| rest.starts_with('=')) => rest.split_at(at),
             Some(at) => {
@@ -406,6 +410,16 @@ mod tests {
         assert_eq!(decoder.decode(), Err(Error::TooLong));
     }
 
+    /// The same whether the input is cut among them or not.
+    #[test]
+    fn blanks_behind_a_boundary() {
+        for (blanks, parts) in [(MAX_PADDING_BYTES, 2), (MAX_PADDING_BYTES + 1, 1)] {
+            let body = format!("--b\r\n\r\none\r\n--b{}\r\n\r\ntwo\r\n--b--", " ".repeat(blanks));
+            let (found, ended) = decode(&body, "b");
+            assert_eq!((found.len(), ended), (parts, Ok(())), "{blanks} blanks");
+        }
+    }
+
     #[test]
     fn boundaries() {
         for (text, expected) in [
@@ -443,6 +457,8 @@ mod tests {
                 .collect();
             assert_eq!((found, all), (value, expected), "{text}");
         }
+        let many: String = (0..10_000).map(|nth| format!(";p{nth}=")).collect();
+        assert_eq!(parameters(&many).1.len(), MAX_PARAMETERS);
     }
 
     /// Damaged bodies: no panic, and the same parts whole as byte by byte (see `decode`).
