@@ -58,7 +58,6 @@ pub(super) fn step(cx: &mut Cx<'_>, item: Work, work: &mut Vec<Work>) {
     }
 }
 
-/// Runs one filter; its outputs go on the run list, first on top.
 /// The promise that a filter waited for is rejected: the same as an exception of its callback.
 fn rejected(cx: &Cx<'_>, place: &str, error: &Saved) {
     let described = js::describe(&cx.js, &error.get(&cx.js));
@@ -66,6 +65,7 @@ fn rejected(cx: &Cx<'_>, place: &str, error: &Saved) {
     tracing::error!(target: "pjs", filter = place, "a promise is rejected: {described}");
 }
 
+/// Runs one filter; its outputs go on the run list, first on top.
 fn run(
     cx: &mut Cx<'_>,
     instance: &Rc<Instance>,
