@@ -150,6 +150,9 @@ impl Admin {
     async fn route(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let is_read = matches!(head.method, Method::GET | Method::HEAD);
+        if head.uri.path() != "/healthz" {
+            self.facts.settled().await;
+        }
         match head.uri.path() {
             "/options" if head.method == Method::POST => self.set_options(body).await,
             path if path == "/dump" || path.starts_with("/dump/") || path.starts_with("/api/v1/metrics") => {

@@ -35,6 +35,7 @@ impl Running {
     /// # Errors  What runs goes on; the error is in the facts.
     pub(crate) async fn apply(&mut self, codebase: Codebase) -> Result<(), Error> {
         let codebase = Arc::new(codebase);
+        let _changing = self.facts.change().await;
         let result = match &mut self.engine {
             Some(engine) => engine.reload(codebase.clone()).await,
             None => match Engine::start(codebase.clone(), self.options.clone()).await {

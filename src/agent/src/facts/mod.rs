@@ -10,13 +10,18 @@ use crate::log::History;
 use ballast_engine::{Codebase, Collector, Graph, Metric, Status};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 /// Name of the log of the process itself.
 pub(crate) const SYSTEM_LOG: &str = "pipy_log";
 
 /// See the module; clones are the same facts.
 #[derive(Clone)]
-pub(crate) struct Facts(Arc<Mutex<Inner>>);
+pub(crate) struct Facts {
+    inner: Arc<Mutex<Inner>>,
+    /// Held while what runs changes: the ports of a version are open before it is known here that it runs.
+    changing: Arc<RwLock<()>>,
+}
 
 struct Inner {
     uuid: String,
@@ -49,7 +54,7 @@ pub(crate) struct Report {
 impl Facts {
     /// Nothing runs yet.
     pub(crate) fn new(uuid: &str, name: &str, since_ms: f64, ip: String, loggers: History) -> Self {
-        Facts(Arc::new(Mutex::new(Inner {
+        let inner = Inner {
             uuid: uuid.to_owned(),
             name: name.to_owned(),
             since_ms,
@@ -65,7 +70,21 @@ impl Facts {
             samples: history::Samples::default(),
             reported: 0,
             understood: None,
-        })))
+        };
+        Facts {
+            inner: Arc::new(Mutex::new(inner)),
+            changing: Arc::default(),
+        }
+    }
+
+    /// What runs changes until the guard is dropped.
+    pub(crate) async fn change(&self) -> OwnedRwLockWriteGuard<()> {
+        self.changing.clone().write_owned().await
+    }
+
+    /// Waits while what runs changes, but not for ever: then there is only what is known.
+    pub(crate) async fn settled(&self) {
+        drop(tokio::time::timeout(limits::METRICS_TIME, self.changing.read()).await);
     }
 
     /// This runs now.
@@ -173,7 +192,7 @@ impl Facts {
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -248,6 +267,23 @@ mod tests {
             assert_eq!(uuid.as_bytes()[14], b'4', "{uuid}");
             assert!(b"89ab".contains(&uuid.as_bytes()[19]), "{uuid}");
         }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn who_asks_during_a_change_waits_for_its_end() {
+        let facts = Facts::new("u", "n", 1.0, "10.0.0.1".to_owned(), History::new(100));
+        facts.settled().await;
+        let change = facts.change().await;
+        let asked = facts.clone();
+        let mut asked = Box::pin(async move { asked.settled().await });
+        let is_pending = tokio::select! {
+            biased;
+            () = &mut asked => false,
+            () = tokio::task::yield_now() => true,
+        };
+        assert!(is_pending);
+        drop(change);
+        asked.await;
     }
 
     #[tokio::test(flavor = "current_thread")]
