@@ -18,6 +18,8 @@ pub(crate) const SCRIPT_DATA: std::ops::RangeInclusive<usize> = 1 << 20..=64 << 
 pub(crate) const SCRIPT_STACK: std::ops::RangeInclusive<usize> = 64 << 10..=64 << 20;
 /// How far the times of files may lie behind the clock: the kernel stamps them by its tick.
 pub(crate) const FILE_CLOCK: Duration = Duration::from_millis(20);
+/// Times that a script is read while it is written to, `FILE_CLOCK` apart, before that is told as an error.
+pub(crate) const FILE_LOOKS: usize = 100;
 /// Processes of `ballast container`.
 pub(crate) const PROCESSES: usize = 256;
 /// How long those that are left may take to finish when one of them has ended.

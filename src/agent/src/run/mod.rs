@@ -85,7 +85,7 @@ async fn run(config: RunConfig, log: Log) -> u8 {
     }
     let before = std::time::SystemTime::now();
     // A local program that does not load ends the process; a remote one is waited for.
-    match source.fetch() {
+    match source.fetch().await {
         Some(Err(error)) => return fail(&error),
         Some(Ok(codebase)) => {
             match run.running.apply(codebase).await {
@@ -150,7 +150,7 @@ struct Run {
 impl Run {
     /// Fetches again, and reloads even to the same version.
     async fn refresh(&mut self, source: &mut Source) -> Result<(), Exit> {
-        match source.fetch() {
+        match source.fetch().await {
             None => {
                 source.refresh();
                 Ok(())

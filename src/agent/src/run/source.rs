@@ -8,6 +8,7 @@ use crate::limits;
 use ballast_engine::Codebase;
 use ballast_repo_client::{Options, Worker};
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub(super) struct Local {
     folder: PathBuf,
     main: String,
     shown: String,
-    /// When the main file was changed last, where that is watched.
+    /// When the main file was changed that was read last.
     changed: Option<SystemTime>,
     is_watched: bool,
     next_look: Instant,
@@ -55,16 +56,14 @@ impl Source {
     pub(super) fn open(config: &RunConfig) -> Result<Self, String> {
         let shown = shown(&config.program);
         let local = |folder: &Path, main: String| {
-            let mut local = Local {
+            Source::Local(Local {
                 folder: folder.to_path_buf(),
                 main,
                 shown: shown.clone(),
                 changed: None,
                 is_watched: config.watch_file && config.reload,
                 next_look: Instant::now() + limits::LOCAL_POLL_PERIOD,
-            };
-            local.changed = local.time();
-            Source::Local(local)
+            })
         };
         match &config.program {
             Program::Expression(text) => Ok(Source::Text(text.clone())),
@@ -82,20 +81,9 @@ impl Source {
     /// Reads all of it; None: it comes by itself ([`Source::next`]).
     ///
     /// # Errors  A message for the user.
-    pub(super) fn fetch(&self) -> Option<Result<Codebase, String>> {
-        let codebase = |main: &str, files| Codebase {
-            version: String::new(),
-            main: main.to_owned(),
-            files,
-        };
+    pub(super) async fn fetch(&mut self) -> Option<Result<Codebase, String>> {
         match self {
-            Source::Local(Local {
-                folder, main, shown, ..
-            }) => Some(
-                local::read(folder, Some(main))
-                    .map(|files| codebase(main, files))
-                    .map_err(|error| format!("{shown}: {error}")),
-            ),
+            Source::Local(local) => Some(local.fetch().await),
             Source::Text(text) => {
                 let mut files = local::read(Path::new("."), None).unwrap_or_default();
                 files.insert(TEXT_PATH.to_owned(), Bytes::from(text.clone()));
@@ -113,9 +101,8 @@ impl Source {
                 // A moment and not a time: whoever waits here also waits for other things, and comes back.
                 tokio::time::sleep_until(local.next_look).await;
                 local.next_look = Instant::now() + limits::LOCAL_POLL_PERIOD;
-                let time = local.time();
+                let time = local.stamp().map(|(time, _)| time);
                 if time.is_some() && time != local.changed {
-                    local.changed = time;
                     return None;
                 }
             },
@@ -182,10 +169,47 @@ impl Source {
 }
 
 impl Local {
-    fn time(&self) -> Option<SystemTime> {
-        let main = self.folder.join(self.main.trim_start_matches('/'));
-        std::fs::metadata(main).ok()?.modified().ok()
+    /// Reads all of it, once the main file rests: what is being written is not a script yet, and what is written while it is
+    /// read may leave no trace in the file's time, for the kernel stamps by its tick. Unwatched it was somebody who said
+    /// that it is time to read.
+    async fn fetch(&mut self) -> Result<Codebase, String> {
+        for _ in 0..limits::FILE_LOOKS {
+            let before = self.stamp();
+            let files = local::read(&self.folder, Some(&self.main));
+            let after = self.stamp();
+            if before == after && !(self.is_watched && after.is_some_and(|(time, _)| is_young(time))) {
+                self.changed = after.map(|(time, _)| time);
+                return files
+                    .map(|files| codebase(&self.main, files))
+                    .map_err(|error| format!("{}: {error}", self.shown));
+            }
+            tokio::time::sleep(limits::FILE_CLOCK).await;
+        }
+        self.changed = None;
+        Err(format!("{}: it is written to all the time", self.shown))
     }
+
+    /// When the main file was changed, and its length.
+    fn stamp(&self) -> Option<(SystemTime, u64)> {
+        let main = self.folder.join(self.main.trim_start_matches('/'));
+        let meta = std::fs::metadata(main).ok()?;
+        Some((meta.modified().ok()?, meta.len()))
+    }
+}
+
+/// Local files have no version.
+fn codebase(main: &str, files: BTreeMap<String, Bytes>) -> Codebase {
+    Codebase {
+        version: String::new(),
+        main: main.to_owned(),
+        files,
+    }
+}
+
+/// Whether a file of that time may still change without getting another time.
+fn is_young(time: SystemTime) -> bool {
+    let age = SystemTime::now().duration_since(time);
+    age.is_ok_and(|age| age < limits::FILE_CLOCK)
 }
 
 /// Follows a codebase; without `reload` it is downloaded once.
