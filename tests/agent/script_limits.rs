@@ -85,6 +85,30 @@ fn others_are_served_while_a_pipeline_is_ended() {
     assert_eq!(bad.join().expect("it ends"), "");
 }
 
+/// engine limits.rs, `EXEC_FACTOR`: 30 times the time of a call, for all programs that one call runs.
+#[test]
+fn programs_that_do_not_end_are_not_waited_for() {
+    let patient = DEADLINE * 3;
+    let run = "(first = invoke(() => pipy.exec('sleep 1000'), e => '' + e), \
+               second = invoke(() => pipy.exec('true'), e => '' + e), println(first), println(second))";
+    let (mut process, port) = serve("--script-time=1s", "first: null, second: null", run);
+    let bad = std::thread::spawn(move || {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+        stream.set_read_timeout(Some(patient)).expect("a time");
+        stream.write_all(b"bad").expect("it is open");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok();
+        answer
+    });
+    process.wait_output(
+        patient,
+        "cannot run sleep: it takes more than 30s (30 times --script-time) and was killed",
+    );
+    process.wait_output(DEADLINE, "cannot run true: no time is left to this call");
+    assert_eq!(bad.join().expect("it ends"), "done");
+    assert_eq!(ask(port, "good"), "good", "{}", process.output());
+}
+
 #[test]
 fn connections_beyond_the_limit_wait() {
     let port = free_port();

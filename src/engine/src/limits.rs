@@ -59,6 +59,12 @@ pub(crate) const ENGINE_STACK_BYTES: usize = 768 << 10;
 pub(crate) const SCRIPT_CALLBACK_TIME: Duration = Duration::from_secs(1);
 /// How many times as long by the clock a call may take: a call that waits for something, a file on a dead server, ends too.
 pub(crate) const SCRIPT_CLOCK_FACTOR: u32 = 10;
+/// How many times as long the programs that one call runs and waits for (`pipy.exec`) may take together, by the clock; the one
+/// that takes longer is killed. Their worker serves nobody meanwhile, and one that never ends would stop it for good; but what
+/// prepares a machine while scripts load (keys, routes, packages) takes several seconds.
+pub(crate) const EXEC_FACTOR: u32 = 30;
+/// First and longest pause between two looks whether such a program has ended once it has closed its output: most end with it.
+pub(crate) const EXEC_LOOK: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(20));
 /// Steps of one turn of the loop before it is considered stuck and ended with an error (`loop`, mutual links).
 pub(crate) const TURN_STEPS: usize = 1 << 20;
 /// Bytes read from a socket at once, as a rule.

@@ -110,6 +110,8 @@ pub(crate) struct Clock {
     calls: Cell<u64>,
     ticks: Cell<u64>,
     seen: Cell<(u64, Option<(Instant, Duration)>)>,
+    /// How long a call has waited for programs.
+    waited: Cell<(u64, Duration)>,
 }
 
 impl Clock {
@@ -136,6 +138,26 @@ impl Clock {
     /// What was done since the last look was not the script's own work (a program that it waited for, a key that was made).
     pub(crate) fn pardon(&self) {
         self.seen.set((self.calls.get(), None));
+    }
+
+    /// How much longer the call may wait for programs.
+    pub(crate) fn patience(&self) -> Duration {
+        let (call, waited) = self.waited.get();
+        let waited = if call == self.calls.get() {
+            waited
+        } else {
+            Duration::ZERO
+        };
+        self.limit.saturating_mul(limits::EXEC_FACTOR).saturating_sub(waited)
+    }
+
+    /// The call has waited for a program: that is no work of the script, but its patience has less left.
+    pub(crate) fn waited(&self, time: Duration) {
+        let call = self.calls.get();
+        let before = self.waited.get();
+        let before = if before.0 == call { before.1 } else { Duration::ZERO };
+        self.waited.set((call, before.saturating_add(time)));
+        self.pardon();
     }
 
     fn is_over(&self) -> bool {
@@ -176,6 +198,7 @@ impl Realm {
             calls: Cell::default(),
             ticks: Cell::default(),
             seen: Cell::default(),
+            waited: Cell::default(),
         });
         let watched = clock.clone();
         runtime.set_interrupt_handler(Some(Box::new(move || watched.is_over())));
