@@ -3,7 +3,7 @@
 
 use super::pipe::values_of;
 use crate::event::{Event, Reason};
-use crate::js;
+use crate::js::{self, List};
 use crate::pipeline::{Args, Build, Chain as Rest, Child, Cx, Filter, Given, Make, Out, Spec, Sub, Subs, realm};
 use rquickjs::Value;
 use std::rc::Rc;
@@ -43,7 +43,7 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
 pub(super) fn modules<'js>(build: &Build<'_, 'js>, index: usize) -> js::Result<Vec<Rc<crate::pipeline::Module>>> {
     let files = build.arg(index);
     let files = files
-        .as_array()
+        .as_list()
         .ok_or_else(|| build.expects(index, "an array of file names"))?;
     let modules = realm(build.ctx)
         .modules()

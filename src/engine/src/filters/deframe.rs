@@ -5,7 +5,7 @@
 
 use crate::data::Data;
 use crate::event::{Event, Reason};
-use crate::js::{self, JsData};
+use crate::js::{self, JsData, List};
 use crate::limits;
 use crate::pipeline::{Build, Cx, Filter, Given, Make, Out, Spec, Subs};
 use crate::value::Saved;
@@ -103,7 +103,7 @@ impl Deframe {
             return Ok(());
         };
         let next = state.get(cx, (input,), out)?;
-        let mut items = match next.as_array() {
+        let mut items = match next.as_list() {
             Some(array) => array
                 .iter::<Value>()
                 .collect::<js::Result<Vec<_>>>()
@@ -152,7 +152,7 @@ fn fill<'js>(buffer: &Value<'js>, read: &mut Data) -> js::Result<()> {
     let read = std::mem::take(read);
     if let Ok(data) = Class::<JsData>::from_value(buffer) {
         data.borrow_mut().append(buffer.ctx(), read)?;
-    } else if let Some(array) = buffer.as_array() {
+    } else if let Some(array) = buffer.as_list() {
         for byte in read.to_vec() {
             array.set(array.len(), byte)?;
         }

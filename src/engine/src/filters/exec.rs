@@ -6,7 +6,7 @@ use super::pour::pour;
 use super::process::{self, Command, Process, Stderr};
 use crate::data::Data;
 use crate::event::{Event, Reason, StreamError};
-use crate::js::{self, Callback, JsData};
+use crate::js::{self, Callback, JsData, List};
 use crate::limits;
 use crate::pipeline::{Build, Closed, Cx, Filter, Given, Make, Out, Port, Realm, Spec, Subs, Task, Wake, spawn};
 use bytes::Bytes;
@@ -174,7 +174,7 @@ impl Exec {
 
 /// Program and arguments: of an array as they are, of a string its words.
 fn argv_of(value: &Value<'_>) -> js::Result<Vec<String>> {
-    if let Some(array) = value.as_array() {
+    if let Some(array) = value.as_list() {
         let texts = array
             .iter::<Value>()
             .map(|item| Ok(js::value_to_text(value.ctx(), &item?)));

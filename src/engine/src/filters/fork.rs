@@ -3,7 +3,7 @@
 //! section 4, model.md 1.4.
 
 use crate::event::{Event, Reason};
-use crate::js;
+use crate::js::{self, List};
 use crate::limits;
 use crate::pipeline::{Args, Build, Child, Cx, Filter, Given, Hold, Make, Out, Spec, Sub, Subs, Waiting, Wake};
 use crate::value::Saved;
@@ -84,7 +84,7 @@ impl Fork {
     fn spawn<'js>(&mut self, cx: &mut Cx<'js>, init: &Value<'js>, out: &mut Out<'_>) -> Result<(), Reason> {
         self.started = true;
         let layout = self.sub.get();
-        if let Some(array) = init.as_array() {
+        if let Some(array) = init.as_list() {
             if array.len() > limits::FORK_CHILDREN {
                 let most = limits::FORK_CHILDREN;
                 cx.fail(

@@ -5,7 +5,7 @@
 
 use super::chain::Next;
 use crate::event::{Event, Reason};
-use crate::js;
+use crate::js::{self, List};
 use crate::pipeline::{
     Args, Build, Chain, Child, Cx, EventArg, Filter, Given, Hold, Layout, Make, Module, Out, Spec, Subs, template_of,
 };
@@ -49,7 +49,7 @@ fn arguments(build: &Build<'_, '_>, index: usize) -> js::Result<Option<Given>> {
 /// # Errors  The reason to end the stream with.
 pub(super) fn values_of(given: &Given, cx: &mut Cx<'_>, event: &Event, out: &Out<'_>) -> Result<Vec<Saved>, Reason> {
     let value = given.get(cx, (EventArg(event),), out)?;
-    let Some(array) = value.as_array() else {
+    let Some(array) = value.as_list() else {
         return Ok(Vec::new());
     };
     let items = array.iter::<Value>().map(|item| Ok(Saved::new(&cx.js, item?)));
@@ -134,7 +134,7 @@ impl Pipe {
 
     /// The layouts of the target.
     fn layouts(&self, target: &Value<'_>) -> Result<Vec<Rc<Layout>>, String> {
-        match target.as_array() {
+        match target.as_list() {
             None => Ok(vec![self.layout(target)?]),
             Some(array) => array
                 .iter::<Value>()

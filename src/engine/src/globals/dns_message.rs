@@ -1,7 +1,7 @@
 //! `DNS.decode(data)` and `DNS.encode(message)`: messages of the protocol as objects. Source: pipyjs/globals.md section 12.
 
 use crate::data::Data;
-use crate::js::{self, JsData, Options, throw_error, throw_type, value_to_data};
+use crate::js::{self, JsData, List, Options, throw_error, throw_type, value_to_data};
 use ballast_codec::dns::{CLASS_IN, Flags, Message, Question, RData, Record, Soa, type_name, type_number};
 use rquickjs::function::Function;
 use rquickjs::{Array, Class, Ctx, IntoJs, Object, Value};
@@ -201,7 +201,7 @@ impl<'js> Fields<'_, 'js> {
         let Some(value) = self.0.value(name)? else {
             return Ok(Vec::new());
         };
-        match value.as_array() {
+        match value.as_list() {
             Some(array) => array.iter().collect(),
             None => Err(throw_type(self.1, &format!("{name} of a DNS message expects an array"))),
         }
@@ -286,7 +286,7 @@ impl<'js> Fields<'_, 'js> {
 
 /// A text, in strings of 255 bytes; or an array of such strings.
 fn texts(value: &Value<'_>) -> Option<Vec<Vec<u8>>> {
-    if let Some(array) = value.as_array() {
+    if let Some(array) = value.as_list() {
         let all: js::Result<Vec<String>> = array.iter().collect();
         return Some(all.ok()?.into_iter().map(String::into_bytes).collect());
     }

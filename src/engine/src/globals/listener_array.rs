@@ -3,7 +3,7 @@
 //! Source: pipyjs/globals.md section 11, model.md section 2.
 
 use super::embedded;
-use crate::js::{self, Options, throw_error, throw_type};
+use crate::js::{self, List, Options, throw_error, throw_type};
 use crate::net::{Address, ListenOptions, ListenTarget, claims, parse_address};
 use crate::pipeline::{Layout, realm};
 use rquickjs::class::Trace;
@@ -107,7 +107,7 @@ impl State {
 }
 
 fn elements<'js>(ctx: &Ctx<'js>, state: &State, ports: &Value<'js>) -> js::Result<Vec<(Address, ListenOptions)>> {
-    let Some(ports) = ports.as_array() else {
+    let Some(ports) = ports.as_list() else {
         return Err(throw_type(ctx, "argument 1 expects an array of ports"));
     };
     let mut all = Vec::new();

@@ -4,7 +4,7 @@
 
 use crate::data::Data;
 use crate::filters::command_words;
-use crate::js::{self, JsData, Options, throw_error, throw_type, value_to_data};
+use crate::js::{self, JsData, List, Options, throw_error, throw_type, value_to_data};
 use crate::limits;
 use crate::pipeline::realm;
 use nix::errno::Errno;
@@ -34,7 +34,7 @@ struct Ended {
 pub(super) fn exec<'js>(ctx: Ctx<'js>, command: Value<'js>, options: Opt<Value<'js>>) -> js::Result<Value<'js>> {
     let argv: Vec<String> = if let Some(text) = command.as_string() {
         command_words(&text.to_string()?)
-    } else if let Some(array) = command.as_array() {
+    } else if let Some(array) = command.as_list() {
         let words = array.iter::<Value>();
         words
             .map(|word| Ok(js::value_to_text(&ctx, &word?)))

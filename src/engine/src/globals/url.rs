@@ -1,7 +1,7 @@
 //! `URL` and `URLSearchParams`. Source: pipyjs/globals.md section 5.
 //! Parsing is WHATWG's (crate url); the parameters are ours, since `+` stays a plus here.
 
-use crate::js::{self, throw_error};
+use crate::js::{self, List, throw_error};
 use crate::limits;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rquickjs::class::Trace;
@@ -214,7 +214,7 @@ impl SearchParams {
         let mut pairs = Vec::new();
         for entry in object.props::<String, Value<'js>>() {
             let (name, value) = entry?;
-            match value.as_array() {
+            match value.as_list() {
                 Some(array) => {
                     for item in array.iter::<Value<'js>>() {
                         pairs.push((name.clone(), js::value_to_text(&ctx, &item?)));
@@ -268,7 +268,7 @@ impl SearchParams {
         let object = Object::new(ctx.clone())?;
         for (name, value) in &self.pairs {
             let known: Value<'js> = object.get(name.as_str())?;
-            if let Some(array) = known.as_array() {
+            if let Some(array) = known.as_list() {
                 array.set(array.len(), value.as_str())?;
             } else if known.is_string() {
                 let array = Array::new(ctx.clone())?;

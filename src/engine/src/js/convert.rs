@@ -1,6 +1,6 @@
 //! Between events and the values that scripts hold.
 
-use super::{JsData, JsMessage, JsMessageEnd, JsMessageStart, JsStreamEnd, Result};
+use super::{JsData, JsMessage, JsMessageEnd, JsMessageStart, JsStreamEnd, List, Result};
 use crate::data::Data;
 use crate::event::{Event, MessageEnd, MessageStart};
 use crate::message::Message;
@@ -47,7 +47,7 @@ pub(crate) fn events_of<'js>(ctx: &Ctx<'js>, value: &Value<'js>, out: &mut Vec<E
     if is_nullish(value) {
         return true;
     }
-    if let Some(array) = value.as_array() {
+    if let Some(array) = value.as_list() {
         return array.iter::<Value>().all(|item| match item {
             Ok(item) if !item.is_array() => events_of(ctx, &item, out),
             _ => false,

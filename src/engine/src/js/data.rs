@@ -1,6 +1,6 @@
 //! The class `Data` of scripts. Source: pipyjs/globals.md section 3.
 
-use super::{Result, bounds, throw_error, throw_type};
+use super::{List, Result, bounds, throw_error, throw_type};
 use crate::budget::Share;
 use crate::data::Data;
 use crate::limits;
@@ -101,8 +101,8 @@ impl JsData {
         let Some(from) = from.0.filter(|value| !value.is_undefined()) else {
             return JsData::make(&ctx, Data::new());
         };
-        if let Some(array) = from.as_array() {
-            let mut bytes = Vec::with_capacity(array.len());
+        if let Some(array) = from.as_list() {
+            let mut bytes = Vec::with_capacity(array.len().min(limits::READ_BYTES));
             for byte in array.iter::<f64>() {
                 bytes.push(byte? as i64 as u8);
             }

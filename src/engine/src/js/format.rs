@@ -1,6 +1,6 @@
 //! Values as text for logs. Source: pipyjs/globals.md section 1, "Console format of values". Bounded in depth and size.
 
-use super::{JsData, value_to_text};
+use super::{JsData, List, value_to_text};
 use rquickjs::object::Filter;
 use rquickjs::{Class, Ctx, Exception, Object, Value};
 
@@ -30,11 +30,15 @@ fn write_value<'js>(ctx: &Ctx<'js>, value: &Value<'js>, depth: usize, out: &mut 
     if value.is_string() {
         return out.push_str(&format!("{:?}", value_to_text(ctx, value)));
     }
-    if let Some(array) = value.as_array() {
+    if let Some(array) = value.as_list() {
         out.push('[');
         for (index, item) in array.iter::<Value>().flatten().enumerate() {
             out.push_str(if index > 0 { ", " } else { " " });
             write_value(ctx, &item, depth + 1, out);
+            // `new Array(1e9)` costs a script nothing.
+            if out.len() > LENGTH {
+                break;
+            }
         }
         return out.push_str(" ]");
     }

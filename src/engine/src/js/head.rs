@@ -3,7 +3,7 @@
 
 use super::head_object::{add_header, left_as, object_of, standing};
 use super::websocket::websocket_object;
-use super::{Result, bounds, is_nullish, number_of, throw_error, throw_type, value_to_text};
+use super::{List, Result, bounds, is_nullish, number_of, throw_error, throw_type, value_to_text};
 use crate::event::{Head, HeadKind, Shown, Tail};
 use crate::limits;
 use crate::value::Saved;
@@ -232,7 +232,7 @@ fn headers_of(ctx: &Ctx<'_>, head: &Object<'_>) -> Result<Headers> {
                 .push(spelled.as_bytes(), value.as_bytes())
                 .map_err(|error| throw_error(ctx, &format!("cannot send header {spelled}: {error}")))
         };
-        match value.as_array() {
+        match value.as_list() {
             Some(array) => array.iter::<Value>().try_for_each(|value| push(&value?))?,
             None => push(&value)?,
         }

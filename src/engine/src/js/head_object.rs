@@ -4,7 +4,7 @@
 use super::borrowed;
 use super::exotic::{self, Found, Native, exotic_class};
 use super::names::{Field, Kind, Name, is_number, kind_of, object_prototype};
-use super::{Result, is_nullish};
+use super::{List, Result, is_nullish};
 use crate::event::{HeadKind, Shown};
 use crate::limits;
 use ballast_codec::http1::{Headers, Method, Version};
@@ -453,7 +453,7 @@ pub(super) fn add_header<'js>(headers: &Object<'js>, name: &str, value: Value<'j
     let Some(before) = before.filter(|before| !is_nullish(before)) else {
         return headers.set(name, value);
     };
-    match before.as_array() {
+    match before.as_list() {
         Some(array) => array.set(array.len(), value),
         None => {
             let array = Array::new(value.ctx().clone())?;

@@ -1,7 +1,7 @@
 //! Values of Hessian 2 as scripts see them: null, booleans, numbers, strings, Data, Date, arrays, plain objects.
 //! Source: pipyjs/globals.md section 12.
 
-use super::{JsData, Result, throw_error, throw_type, value_to_data, value_to_text};
+use super::{JsData, List, Result, throw_error, throw_type, value_to_data, value_to_text};
 use crate::data::Data;
 use crate::limits;
 use ballast_codec::hessian::{MAX_DEPTH, MAX_VALUES, Value as Hessian};
@@ -149,7 +149,7 @@ impl HessianWriter {
             self.count(ctx, data.len())?;
             return Ok(Hessian::Binary(data.to_bytes()));
         }
-        if let Some(array) = value.as_array() {
+        if let Some(array) = value.as_list() {
             let mut values = Vec::new();
             for value in array.iter::<Value>() {
                 values.push(self.of(ctx, &value?, depth + 1)?);

@@ -16,6 +16,7 @@ mod head_object;
 mod hessian;
 mod host;
 mod inbound;
+mod list;
 mod message_start;
 mod mqtt;
 mod names;
@@ -41,6 +42,7 @@ pub(crate) use head::{copy_of_head, head_value, request_of, response_of, tail_va
 pub(crate) use hessian::{HessianReader, HessianWriter};
 pub(crate) use host::{Facts, Host, host, set_host};
 pub(crate) use inbound::{Inbound, InboundInfo};
+pub(crate) use list::List;
 pub(crate) use message_start::JsMessageStart;
 pub(crate) use mqtt::{mqtt_head, mqtt_packet, mqtt_payload};
 pub(crate) use names::{install_names, mark};

@@ -1,7 +1,9 @@
 //! Packets of MQTT as scripts see them: a head, a payload for what is no PUBLISH, a body for what is.
 //! Source: pipyjs/filters.md section 8.
 
-use super::{JsData, Result, is_nullish, number_of, throw_error, throw_type, truthy, value_to_data, value_to_text};
+use super::{
+    JsData, List, Result, is_nullish, number_of, throw_error, throw_type, truthy, value_to_data, value_to_text,
+};
 use crate::data::Data;
 use crate::limits;
 use ballast_codec::mqtt::{
@@ -191,9 +193,7 @@ pub(crate) fn mqtt_packet<'js>(ctx: &Ctx<'js>, head: &Value<'js>, payload: &Valu
 
 fn payload_of<'js>(ctx: &Ctx<'js>, kind: Kind, payload: &Value<'js>) -> Result<Payload> {
     if let Kind::SubAck | Kind::UnsubAck = kind {
-        let codes = payload
-            .as_array()
-            .map(|codes| codes.iter::<u8>().collect::<Result<_>>());
+        let codes = payload.as_list().map(|codes| codes.iter::<u8>().collect::<Result<_>>());
         return Ok(codes.transpose()?.map_or(Payload::None, Payload::Codes));
     }
     if !matches!(kind, Kind::Connect | Kind::Subscribe | Kind::Unsubscribe) {
@@ -293,7 +293,7 @@ impl<'a, 'js> Fields<'a, 'js> {
             let Some((id, kind)) = property_id(&name) else {
                 return Err(throw_error(self.0, &format!("MQTT: '{name}' is no property")));
             };
-            let values = match (kind, value.as_array()) {
+            let values = match (kind, value.as_list()) {
                 (PropertyKind::Variable | PropertyKind::Pair, Some(array)) => {
                     array.iter().collect::<Result<Vec<_>>>()?
                 }
@@ -318,7 +318,7 @@ impl<'a, 'js> Fields<'a, 'js> {
                 return Ok(Property::Binary(id, data.to_bytes()));
             }
             PropertyKind::Pair => {
-                let Some(pair) = value.as_array().filter(|pair| pair.len() == 2) else {
+                let Some(pair) = value.as_list().filter(|pair| pair.len() == 2) else {
                     return Err(throw_type(self.0, &format!("MQTT: {name} expects [name, value]")));
                 };
                 let text = |index: usize| -> Result<String> { Ok(value_to_text(self.0, &pair.get::<Value>(index)?)) };

@@ -1,6 +1,6 @@
 //! Values of RESP as scripts see them: strings, numbers, Errors, Data, arrays, null. Source: pipyjs/filters.md section 8.
 
-use super::{JsData, Result, error_value, throw_type};
+use super::{JsData, List, Result, error_value, throw_type};
 use crate::data::Data;
 use ballast_codec::resp::{MAX_DEPTH, Value as Resp};
 use rquickjs::{Array, Ctx, Value};
@@ -49,7 +49,7 @@ fn of<'js>(ctx: &Ctx<'js>, value: &Value<'js>, depth: usize) -> Result<Resp> {
     if let Some(text) = value.as_string() {
         return Ok(Resp::Simple(text.to_string()?));
     }
-    if let Some(array) = value.as_array() {
+    if let Some(array) = value.as_list() {
         if depth >= MAX_DEPTH {
             return Err(throw_type(ctx, &format!("RESP: arrays nest deeper than {MAX_DEPTH}")));
         }

@@ -2,7 +2,9 @@
 //! fields, a list or set `{ elementType, elements }`, a map `{ keyType, valueType, pairs }` with pairs of `[key, value]`; `binary` is
 //! Data, `uuid` a string; an `i64` that no number holds exactly is a BigInt. Source: pipyjs/filters.md section 8.
 
-use super::{JsData, Result, is_nullish, number_of, throw_error, throw_type, truthy, value_to_data, value_to_text};
+use super::{
+    JsData, List, Result, is_nullish, number_of, throw_error, throw_type, truthy, value_to_data, value_to_text,
+};
 use crate::data::Data;
 use ballast_codec::thrift::{Field, Kind, MAX_DEPTH, MAX_ELEMENTS, Message, Protocol, Type, Value as Thrift};
 use rquickjs::{Array, BigInt, Ctx, IntoJs, Object, Value};
@@ -153,7 +155,7 @@ impl<'js> Writer<'_, 'js> {
         if is_nullish(value) {
             return Ok(Vec::new());
         }
-        let array = match (value.as_array(), value.as_object()) {
+        let array = match (value.as_list(), value.as_object()) {
             (Some(array), _) => array.clone(),
             (None, Some(object)) => self.array(object, "fields")?,
             (None, None) => return Err(self.wrong("a structure expects an array of fields")),
@@ -236,7 +238,7 @@ impl<'js> Writer<'_, 'js> {
                 let mut pairs = Vec::new();
                 for pair in self.array(object, "pairs")?.iter::<Value>() {
                     let pair = pair?;
-                    let Some(pair) = pair.as_array().filter(|pair| pair.len() == 2) else {
+                    let Some(pair) = pair.as_list().filter(|pair| pair.len() == 2) else {
                         return Err(self.wrong("a pair expects [key, value]"));
                     };
                     let key = self.value(keys, &pair.get(0)?, depth + 1)?;
@@ -255,7 +257,7 @@ impl<'js> Writer<'_, 'js> {
 
     fn array(&self, object: &Object<'js>, name: &str) -> Result<Array<'js>> {
         let value: Value = object.get(name)?;
-        let array = value.as_array().cloned();
+        let array = value.as_list().cloned();
         array.ok_or_else(|| self.wrong(&format!("{name} expects an array")))
     }
 

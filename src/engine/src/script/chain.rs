@@ -4,7 +4,7 @@
 use super::config::{Config, Root, RootKind, SIGNALS, When};
 use crate::event::Event;
 use crate::filters::{self, ALIASES, REMOVED};
-use crate::js::{self, Callback, throw_error, throw_type};
+use crate::js::{self, Callback, List, throw_error, throw_type};
 use crate::limits;
 use crate::pipeline::{Build, FilterDef, Layout, OnStart, Spec, Sub, Subs, realm, template_of};
 use crate::value::Saved;
@@ -293,7 +293,7 @@ fn install_configuration<'js>(ctx: &Ctx<'js>, prototype: &Object<'js>) -> js::Re
             // The lone string was a key after all: build again with it.
             let array = given.get(ctx);
             let args = array
-                .as_array()
+                .as_list()
                 .map(|array| array.iter().collect::<js::Result<Vec<Value>>>())
                 .transpose()?;
             let (make, _) = build(ctx, &config, &joint.sub, joint.spec, args.unwrap_or_default())?;
@@ -469,7 +469,7 @@ fn static_repeat<'js>(ctx: &Ctx<'js>, chain: &Class<'js, Chain>, args: &[Value<'
     let (Some(what), Some(builder)) = (args.first(), args.get(1).and_then(|builder| builder.as_function())) else {
         return Err(throw_type(ctx, "repeat() expects a number or an array, and a function"));
     };
-    if let Some(array) = what.as_array() {
+    if let Some(array) = what.as_list() {
         for (index, item) in array.iter::<Value>().enumerate() {
             builder.call::<_, Value>((chain.clone(), item?, index))?;
         }

@@ -9,7 +9,7 @@
 
 use super::tls_ciphers;
 use super::tls_identity::{Identity, Shown};
-use crate::js::{self, Callback, JsData, Options, throw_error, throw_type};
+use crate::js::{self, Callback, JsData, List, Options, throw_error, throw_type};
 use crate::limits;
 use crate::net::{Certificate, CertificateChain, PeerVerifier, Tickets, tls_provider};
 use rquickjs::{Class, Ctx, Value};
@@ -206,7 +206,7 @@ fn given<'js, T>(
 fn trusted<'js>(ctx: &Ctx<'js>, value: Option<Value<'js>>) -> js::Result<Vec<CertificateDer<'static>>> {
     let Some(value) = value else { return Ok(Vec::new()) };
     let wrong = || throw_type(ctx, "options.trusted expects an array of certificates");
-    let array = value.as_array().ok_or_else(wrong)?;
+    let array = value.as_list().ok_or_else(wrong)?;
     let mut all = Vec::new();
     for item in array.iter::<Value>() {
         let item = item?;
@@ -227,7 +227,7 @@ pub(super) fn names<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> js::Result<Vec<S
     let names = if let Some(text) = value.as_string() {
         vec![text.to_string()?]
     } else {
-        let array = value.as_array().ok_or_else(wrong)?;
+        let array = value.as_list().ok_or_else(wrong)?;
         let names: js::Result<Vec<String>> = array.iter::<String>().collect();
         names.map_err(|_| {
             ctx.catch();

@@ -2,7 +2,7 @@
 //! and the process and other connections go on. Source: issue 4, "Limits for scripts".
 
 use crate::limits::ScriptLimits;
-use crate::worker::testing::{codebase, exchange, free_port};
+use crate::worker::testing::{check_values, codebase, exchange, free_port};
 use crate::worker::{Engine, Options};
 
 const SAID: &str = "out of memory: Data of scripts take 1m (--script-data)";
@@ -93,4 +93,23 @@ async fn what_is_let_go_of_is_given_back() {
             assert_eq!(ask(port).await, "5000", "{name}");
         }
     }
+}
+
+/// Arrays that are as long as they may be, with nothing in them, cost a script nothing, and the engine neither.
+#[tokio::test(flavor = "current_thread")]
+async fn long_arrays() {
+    check_values(&[
+        (
+            "invoke(() => new Data(new Array(3e9)), e => e)",
+            "argument 1 expects a Data or a string",
+        ),
+        ("invoke(() => new Data(new Array(2e9)), () => 'throws')", "throws"),
+        ("(console.log(new Array(3e9)), 'said')", "said"),
+        ("(console.log(new Array(2e9)), 'said')", "said"),
+        (
+            "invoke(() => Hessian.encode(new Array(3e9)) && 'done', () => 'done')",
+            "done",
+        ),
+    ])
+    .await;
 }
