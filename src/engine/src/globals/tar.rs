@@ -45,7 +45,8 @@ pub(super) fn files(archive: Bytes) -> Result<BTreeMap<String, Bytes>, String> {
         match header.get(156) {
             Some(b'0' | 0) => {
                 let name = long_name.take().unwrap_or_else(|| {
-                    let prefix = if field(257, 5) == b"ustar" {
+                    // GNU's own format has other things there, and blanks behind the word.
+                    let prefix = if field(257, 6) == b"ustar\0" {
                         text(field(345, 155))
                     } else {
                         String::new()
@@ -120,12 +121,26 @@ mod tests {
         header[124..135].copy_from_slice(format!("{:011o}", contents.len()).as_bytes());
         header[156] = kind;
         header[257..263].copy_from_slice(b"ustar\0");
-        header[148..156].fill(b' ');
-        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-        header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        seal(&mut header);
         let mut all = [&header[..], contents].concat();
         all.resize(all.len().next_multiple_of(BLOCK), 0);
         all
+    }
+
+    fn seal(header: &mut [u8]) {
+        header[148..156].fill(b' ');
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    }
+
+    #[test]
+    fn times_of_gnu_are_no_folder() {
+        let mut archive = member("a", b'0', b"");
+        archive[257..265].copy_from_slice(b"ustar  \0");
+        archive[345..357].copy_from_slice(b"14712345670\0");
+        seal(&mut archive[..BLOCK]);
+        let all = files(Bytes::from(archive)).expect("it is one");
+        assert_eq!(all.keys().collect::<Vec<_>>(), ["/a"]);
     }
 
     #[test]
