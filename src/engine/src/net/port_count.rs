@@ -43,6 +43,10 @@ impl PortCount {
 
     /// Waits for a place; `limit` is asked each time, for a reload may change it.
     pub(super) async fn place(self: &Arc<Self>, limit: impl Fn() -> Option<usize>) -> Place {
+        // Mostly there is one, and no list of those who wait is touched.
+        if let Some(place) = self.take(limit()) {
+            return place;
+        }
         loop {
             let freed = self.freed.notified();
             tokio::pin!(freed);
