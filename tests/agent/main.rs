@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod admin_log;
 mod admin_pipelines;
 mod admin_tls;
 mod container;

@@ -2,6 +2,7 @@
 //! for the Repo's client. Not for: anything that changes what runs, but
 //! for fetching it again. Source: pipyjs/repo.md section 5.
 
+use crate::admin_log;
 use crate::facts::{Facts, SYSTEM_LOG};
 use crate::limits;
 use crate::log::Log;
@@ -140,7 +141,8 @@ impl Admin {
             });
             let served = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(stream), service)
+                .with_upgrades();
             // However it ended, the peer knows: nothing is left to tell.
             drop(tokio::time::timeout(limits::ADMIN_TIME, served).await);
             drop(permit);
@@ -148,6 +150,9 @@ impl Admin {
     }
 
     async fn route(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        if request.uri().path().starts_with("/api/v1/log/") {
+            return self.follow(request);
+        }
         let (head, body) = request.into_parts();
         let is_read = matches!(head.method, Method::GET | Method::HEAD);
         if head.uri.path() != "/healthz" {
@@ -202,6 +207,26 @@ impl Admin {
             }
             path if path.starts_with("/admin/") => self.ask_scripts(&head, body).await,
             _ => text(StatusCode::NOT_FOUND, "not found\n"),
+        }
+    }
+
+    /// `/api/v1/log/[UUID/]NAME`.
+    fn follow(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        if request.method() != Method::GET {
+            return not_allowed("GET");
+        }
+        let path = decoded(request.uri().path().trim_start_matches("/api/v1/log/"));
+        let own = path.split_once('/').filter(|(uuid, _)| self.facts.is_uuid(uuid));
+        let name = own.map_or(path.as_str(), |(_, name)| name);
+        if name != SYSTEM_LOG && self.log.loggers().contents(name).is_none() {
+            return text(StatusCode::NOT_FOUND, "no such log\n");
+        }
+        let Some(accept) = admin_log::accept(request.headers()) else {
+            return admin_log::upgrade_required();
+        };
+        match self.log.tail(name) {
+            Some(tail) => admin_log::follow(request, accept, tail),
+            None => text(StatusCode::SERVICE_UNAVAILABLE, "too many followers of logs\n"),
         }
     }
 

@@ -58,6 +58,16 @@ pub(crate) const METRIC_SAMPLES: usize = 120;
 pub(crate) const SAMPLED_METRICS: usize = 256;
 /// Pause after a connection could not be accepted (no file descriptors left).
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Followers of logs at one time.
+pub(crate) const LOG_TAILS: usize = 8;
+/// Bytes of lines that are sent to a follower at once.
+pub(crate) const LOG_FRAME_BYTES: usize = 64 << 10;
+/// A follower that has taken nothing of a message for so long has gone.
+pub(crate) const LOG_STALL: Duration = Duration::from_secs(300);
+/// Time between two pings to a follower.
+pub(crate) const LOG_PING: Duration = Duration::from_secs(30);
+/// Bytes of a message that a follower sends in fragments; nothing is done with it.
+pub(crate) const LOG_MESSAGE_BYTES: usize = 4096;
 /// Loggers of scripts whose lines are kept.
 pub(crate) const LOGGERS: usize = 16;
 /// Bytes of log that the agent keeps in memory.

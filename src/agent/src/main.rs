@@ -5,6 +5,7 @@
 
 mod address;
 mod admin;
+mod admin_log;
 mod admin_tls;
 mod config;
 mod container;

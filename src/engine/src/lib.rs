@@ -33,6 +33,8 @@ mod session;
 mod value;
 mod worker;
 
+/// Frames of WebSockets, for the owner's own ports.
+pub use ballast_codec::{Chunks, websocket};
 pub use codebase::Codebase;
 pub use error::{Error, ScriptError};
 pub use filters::{FilterInfo, filters};

@@ -105,6 +105,11 @@ impl Facts {
         self.with(|inner| inner.collector.clone())
     }
 
+    /// Whether that is this process's name at a Repo.
+    pub(crate) fn is_uuid(&self, uuid: &str) -> bool {
+        self.with(|inner| inner.uuid == uuid)
+    }
+
     /// The version that runs; empty: none.
     pub(crate) fn version(&self) -> String {
         self.with(|inner| inner.version.clone())

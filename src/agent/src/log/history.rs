@@ -2,15 +2,18 @@
 //! here and must not wait for a terminal. Source: pipyjs/globals.md section 9, repo.md 5.
 
 use super::Ring;
+use super::ring::Position;
 use crate::limits;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 
 /// See the module; clones are the same history.
 #[derive(Clone)]
 pub(crate) struct History {
     limit_bytes: usize,
     rings: Arc<Mutex<BTreeMap<String, Ring>>>,
+    written: Arc<Notify>,
 }
 
 impl History {
@@ -19,6 +22,7 @@ impl History {
         History {
             limit_bytes,
             rings: Arc::default(),
+            written: Arc::default(),
         }
     }
 
@@ -34,6 +38,20 @@ impl History {
                     .push(line);
             }
         });
+        self.written.notify_waiters();
+    }
+
+    /// Notified of each line, of whatever log.
+    pub(super) fn written(&self) -> &Arc<Notify> {
+        &self.written
+    }
+
+    /// See `Ring::after`.
+    pub(super) fn after(&self, name: &str, from: &mut Position, most_bytes: usize) -> (u64, Vec<u8>) {
+        self.with(|rings| {
+            let ring = rings.get(name);
+            ring.map(|ring| ring.after(from, most_bytes)).unwrap_or_default()
+        })
     }
 
     /// Names of the loggers, sorted.

@@ -8,6 +8,7 @@ mod history;
 mod level;
 mod redact;
 mod ring;
+mod tail;
 mod time;
 
 pub(crate) use file::{LogFile, Rotation};
@@ -15,6 +16,7 @@ pub(crate) use history::History;
 pub(crate) use level::{Level, LogLevel};
 pub(crate) use redact::redact;
 pub(crate) use ring::Ring;
+pub(crate) use tail::Tail;
 
 use crate::config::LogTo;
 use crate::limits;
@@ -22,6 +24,7 @@ use ballast_engine::LogSink;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -31,6 +34,7 @@ use tracing::{Event, Metadata, Subscriber};
 pub(crate) struct Log {
     state: Arc<Mutex<State>>,
     history: History,
+    tails: Arc<Semaphore>,
 }
 
 struct State {
@@ -51,6 +55,7 @@ impl Log {
                 ring: Ring::new(history_bytes),
             })),
             history: History::new(history_bytes),
+            tails: Arc::new(Semaphore::new(limits::LOG_TAILS)),
         };
         // Only the first log of a process is installed; main makes one.
         tracing::subscriber::set_global_default(log.clone()).ok();
@@ -121,6 +126,7 @@ impl Subscriber for Log {
         }
         line.push('\n');
         self.with(|state| state.put(line.as_bytes()));
+        self.history.written().notify_waiters();
     }
 
     fn enter(&self, _: &Id) {}

@@ -6,6 +6,24 @@ use std::collections::VecDeque;
 pub(crate) struct Ring {
     limit_bytes: usize,
     bytes: VecDeque<u8>,
+    /// What has left.
+    gone: Position,
+}
+
+/// How far a log was read: what came before, since its beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Position {
+    bytes: u64,
+    lines: u64,
+}
+
+impl Position {
+    fn pass(&mut self, bytes: impl IntoIterator<Item = u8>) {
+        for byte in bytes {
+            self.bytes += 1;
+            self.lines += u64::from(byte == b'\n');
+        }
+    }
 }
 
 impl Ring {
@@ -14,6 +32,7 @@ impl Ring {
         Ring {
             limit_bytes,
             bytes: VecDeque::new(),
+            gone: Position::default(),
         }
     }
 
@@ -24,7 +43,8 @@ impl Ring {
         }
         while self.bytes.len() + line.len() > self.limit_bytes {
             let end = self.bytes.iter().position(|byte| *byte == b'\n');
-            self.bytes.drain(..end.map_or(self.bytes.len(), |end| end + 1));
+            let left = self.bytes.drain(..end.map_or(self.bytes.len(), |end| end + 1));
+            self.gone.pass(left);
         }
         self.bytes.extend(line);
     }
@@ -33,11 +53,61 @@ impl Ring {
     pub(crate) fn contents(&self) -> Vec<u8> {
         self.bytes.iter().copied().collect()
     }
+
+    /// Lines after `from`, which moves behind them, of at most so many bytes (or one that is longer), and how many have left
+    /// before they were read.
+    pub(super) fn after(&self, from: &mut Position, most_bytes: usize) -> (u64, Vec<u8>) {
+        let lost = self.gone.lines.saturating_sub(from.lines);
+        if self.gone.bytes > from.bytes {
+            *from = self.gone;
+        }
+        let start = usize::try_from(from.bytes - self.gone.bytes).unwrap_or(usize::MAX);
+        let mut lines = Vec::new();
+        let mut whole = 0;
+        for byte in self.bytes.iter().skip(start) {
+            if whole > 0 && lines.len() >= most_bytes {
+                break;
+            }
+            lines.push(*byte);
+            if *byte == b'\n' {
+                whole = lines.len();
+            }
+        }
+        lines.truncate(whole);
+        from.pass(lines.iter().copied());
+        (lost, lines)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Ring;
+    use super::{Position, Ring};
+
+    #[test]
+    fn readers_are_told_what_they_have_missed() {
+        let (mut ring, mut read) = (Ring::new(10), Position::default());
+        for (lines, most, lost, expected) in [
+            (&[][..], 100, 0, ""),
+            (&["one\n", "two\n"], 5, 0, "one\n"),
+            (&[], 5, 0, "two\n"),
+            (&[], 5, 0, ""),
+            (
+                &["1\n", "2\n", "3\n", "4\n", "5\n", "6\n", "7\n"],
+                100,
+                2,
+                "3\n4\n5\n6\n7\n",
+            ),
+            (&["123456789\n", "abc\n"], 1, 1, "abc\n"),
+            (&["a\n", "abcdef\n"], 3, 0, "a\n"),
+            (&[], 3, 0, "abcdef\n"),
+        ] {
+            for line in lines {
+                ring.push(line.as_bytes());
+            }
+            let (missed, bytes) = ring.after(&mut read, most);
+            assert_eq!((missed, String::from_utf8(bytes).unwrap().as_str()), (lost, expected));
+        }
+    }
 
     #[test]
     fn keeps_whole_lines_within_its_limit() {
