@@ -44,6 +44,7 @@ codebases! {
     e2_sidecar
     e2_tls_edge
     e2_tunnels
+    e3_async
     e3_compose
     e3_gateway
     e3_mesh
