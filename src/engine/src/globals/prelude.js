@@ -1,5 +1,5 @@
 // What scripts rely on beyond standard JavaScript. Source: pipyjs/model.md section 4, items 1, 10 and 15.
-(capture, enter, plain, mark) => {
+(capture, enter, plain) => {
   // Promise callbacks run in the context in which `then` was called.
   const then = Promise.prototype.then
   const wrap = (context, f) =>
@@ -27,16 +27,21 @@
   const behind = (owner, name) => {
     const standard = owner[name]
     owner[name] = (object, ...rest) => {
-      const target = object?.[mark] ? plain(object) : object
+      const target = plain(object)
       const result = standard(target, ...rest)
       return result === target ? object : result
     }
   }
   const names = [
-    'defineProperty', 'getOwnPropertyDescriptor', 'isExtensible', 'preventExtensions',
+    'defineProperty', 'getOwnPropertyDescriptor', 'getPrototypeOf', 'isExtensible', 'preventExtensions', 'setPrototypeOf',
   ]
   names.forEach(name => { behind(Object, name); behind(Reflect, name) })
   for (const name of ['defineProperties', 'freeze', 'getOwnPropertyDescriptors', 'isFrozen', 'isSealed', 'seal']) {
     behind(Object, name)
+  }
+  for (const name of ['__defineGetter__', '__defineSetter__']) {
+    const standard = Object.prototype[name]
+    const value = function (...rest) { return standard.apply(plain(this), rest) }
+    Object.defineProperty(Object.prototype, name, { value })
   }
 }

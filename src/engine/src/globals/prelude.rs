@@ -18,7 +18,7 @@ pub struct Captured {
 pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     let prelude: Function = ctx.eval(include_str!("prelude.js"))?;
     let plain = Function::new(ctx.clone(), plain)?;
-    prelude.call((capture(ctx)?, enter(ctx)?, plain, js::mark(ctx)))
+    prelude.call((capture(ctx)?, enter(ctx)?, plain))
 }
 
 fn capture<'js>(ctx: &Ctx<'js>) -> js::Result<Function<'js>> {

@@ -3,10 +3,10 @@
 //! object comes here; what it asks without saying so (`Object.freeze` and its like) is sent to the plain one by prelude.js.
 
 use super::Result;
-use super::names::{Kind, Name, kind_of, name_of, object_prototype};
+use super::names::{Kind, Name, kind_of, name_of, object_prototype, own_descriptor};
 use rquickjs::class::{JsCell, JsClass, PropertyDescriptor, PropertyName, Readable};
 use rquickjs::object::{Filter, Property};
-use rquickjs::{Atom, Class, Ctx, Object, Value};
+use rquickjs::{Atom, Class, Ctx, Object, Proxy, Value};
 
 /// What a native object says of a property.
 pub(super) enum Found<'js> {
@@ -59,8 +59,9 @@ pub(super) fn set<'js, C>(
 where
     C: JsClass<'js, Mutable = Readable> + Native<'js>,
 {
-    if !is_same(cell, receiver) {
-        // An object that inherits from this one: the property becomes its own.
+    if !is_same(cell, &behind_proxies(receiver)) {
+        // An object that inherits from this one: the property becomes its own. It may be one of ours, too.
+        let receiver = plain_of(ctx, receiver.clone())?;
         let Some(heir) = receiver.as_object() else {
             return Ok(false);
         };
@@ -80,6 +81,21 @@ where
 pub(super) fn is_same<'js, C: JsClass<'js>>(cell: &JsCell<'js, C>, receiver: &Value<'js>) -> bool {
     let class = receiver.as_object().and_then(Class::<C>::from_object);
     class.is_some_and(|class| std::ptr::eq(class.get_cell(), cell))
+}
+
+/// What a proxy stands for: QuickJS would define the property on it without asking us (`defineProperty` traps are not asked
+/// either). Any other value is itself.
+fn behind_proxies<'js>(receiver: &Value<'js>) -> Value<'js> {
+    let mut value = receiver.clone();
+    while let Some(target) = value.clone().into_proxy().and_then(|proxy| target_of(&proxy)) {
+        value = target.into_value();
+    }
+    value
+}
+
+/// None for a revoked one.
+fn target_of<'js>(proxy: &Proxy<'js>) -> Option<Object<'js>> {
+    proxy.target().map_err(|_| proxy.ctx().catch()).ok()
 }
 
 pub(super) fn delete<'js>(native: &impl Native<'js>, ctx: &Ctx<'js>, atom: Atom<'js>) -> Result<bool> {
@@ -120,13 +136,7 @@ pub(super) fn own_property<'js>(
             Found::Unknown => native.give_up(ctx)?,
         },
     };
-    let owns = |filter: Filter| plain.own_keys::<Atom>(filter).flatten().any(|key| key == atom);
-    if !owns(everything()) {
-        return Ok(None);
-    }
-    let is_enumerable = owns(everything().enum_only());
-    let value = plain.get(atom)?;
-    Ok(Some(PropertyDescriptor::new_value(value, true, is_enumerable, true)))
+    own_descriptor(ctx, &plain, &atom)
 }
 
 pub(super) fn own_names<'js>(native: &impl Native<'js>, ctx: &Ctx<'js>) -> Result<Vec<PropertyName<'js>>> {

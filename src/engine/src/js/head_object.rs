@@ -137,7 +137,7 @@ fn is_simple(lines: &Headers) -> bool {
 }
 
 fn is_plain_name(name: &[u8]) -> bool {
-    !is_number(name) && name != b"__proto__"
+    !is_number(name) && !name.eq_ignore_ascii_case(b"__proto__")
 }
 
 fn is_connection(name: &[u8]) -> bool {

@@ -45,7 +45,7 @@ pub(crate) use inbound::{Inbound, InboundInfo};
 pub(crate) use list::List;
 pub(crate) use message_start::JsMessageStart;
 pub(crate) use mqtt::{mqtt_head, mqtt_packet, mqtt_payload};
-pub(crate) use names::{install_names, mark};
+pub(crate) use names::install_names;
 pub(crate) use options::{Options, number_of, seconds_of};
 pub(crate) use promise::{Deferred, on_settled, promise_of};
 pub(crate) use resp::{resp_of, resp_value};

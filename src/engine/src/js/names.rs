@@ -3,7 +3,8 @@
 
 use super::{JsMessageStart, Result};
 use crate::limits;
-use rquickjs::{Atom, Class, Ctx, JsLifetime, Object, Value};
+use rquickjs::class::PropertyDescriptor;
+use rquickjs::{Atom, Class, Ctx, Function, JsLifetime, Object, Value};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
@@ -108,7 +109,8 @@ struct Names<'js> {
     prototype: Object<'js>,
     message_start: RefCell<Option<Object<'js>>>,
     mark: Atom<'js>,
-    symbol: Value<'js>,
+    /// `Object.getOwnPropertyDescriptor`, as it is before prelude.js.
+    descriptor: Function<'js>,
 }
 
 /// Puts the table into a new realm.
@@ -124,7 +126,7 @@ pub(crate) fn install_names(ctx: &Ctx<'_>) -> Result<()> {
         prototype,
         message_start: RefCell::default(),
         mark: mark.clone(),
-        symbol,
+        descriptor: ctx.eval("Object.getOwnPropertyDescriptor")?,
     };
     names.learn(
         mark.clone(),
@@ -159,9 +161,29 @@ pub(super) fn object_prototype<'js>(ctx: &Ctx<'js>) -> Object<'js> {
     names(ctx).prototype.clone()
 }
 
-/// The mark itself, for prelude.js.
-pub(crate) fn mark<'js>(ctx: &Ctx<'js>) -> Value<'js> {
-    names(ctx).symbol.clone()
+/// A property of a plain object's own, without running its getter.
+///
+/// # Errors  When the script engine runs out of memory.
+pub(super) fn own_descriptor<'js>(
+    ctx: &Ctx<'js>,
+    object: &Object<'js>,
+    atom: &Atom<'js>,
+) -> Result<Option<PropertyDescriptor<'js>>> {
+    let describe = names(ctx).descriptor.clone();
+    let described: Option<Object> = describe.call((object.clone(), atom.to_value()?))?;
+    let Some(described) = described else {
+        return Ok(None);
+    };
+    let writable: Option<bool> = described.get("writable")?;
+    Ok(Some(PropertyDescriptor {
+        value: described.get("value")?,
+        getter: described.get("get")?,
+        setter: described.get("set")?,
+        configurable: described.get("configurable")?,
+        enumerable: described.get("enumerable")?,
+        writable: writable.unwrap_or(false),
+        is_getset: writable.is_none(),
+    }))
 }
 
 /// What an object answers when it is asked for the mark: quicker than trying its class.

@@ -298,6 +298,21 @@ const DEEDS: &[&str] = &[
     "h => new Map([[h, 1]]).get(h)",
     "h => { Array.prototype.push.call(h.headers, 'x'); return h.headers }",
     "h => Object.is(h, Object.freeze(h))",
+    "h => { Object.setPrototypeOf(h, { inherited: 1 }); return [h.inherited, Object.getPrototypeOf(h).inherited, 'inherited' in h] }",
+    "h => { Object.setPrototypeOf(h.headers, null); return [typeof h.headers.toString, Object.getPrototypeOf(h.headers)] }",
+    "h => { h.__proto__ = { inherited: 1 }; return [h.inherited, Object.getPrototypeOf(h).inherited] }",
+    "h => { h.__defineGetter__('path', () => '/got'); return [h.path, Object.keys(h)] }",
+    "h => { h.__defineSetter__('path', v => h.got = v); h.path = '/set'; return [h.got, Object.keys(h)] }",
+    "h => { Object.defineProperty(h, 'path', { get: () => '/got' }); return typeof h.__lookupGetter__('path') }",
+    "h => { var n = 0; Object.defineProperty(h, 'n', { get: () => ++n, enumerable: true }); return [Object.keys(h), n] }",
+    "h => { Object.defineProperty(h, 'n', { get: () => { throw 1 } }); return [Object.keys(h), h.hasOwnProperty('n')] }",
+    "h => { Object.defineProperty(h, 'n', { value: 1 }); return [h.propertyIsEnumerable('n'), h.propertyIsEnumerable('path')] }",
+    "h => { var p = new Proxy(h, {}); p.path = '/p'; p.new = 1; return [p.path, h.path, Object.keys(p), Object.keys(h)] }",
+    "h => { var p = new Proxy(new Proxy(h.headers, {}), {}); p.host = 'p'; return [h.headers.host, Object.keys(h.headers)] }",
+    "h => { var r = Proxy.revocable(h, {}); r.revoke(); return Reflect.set(h, 'path', '/r', r.proxy) }",
+    "h => { var seen = 0; Object.isFrozen(new Proxy({}, { get: () => { seen++ } })); return seen }",
+    "h => { var o = Object.create(h.headers); return [Reflect.set(h, 'path', '/x', h.headers), h.path, h.headers.path] }",
+    "h => { for (var i = 0; i < 2000; i++) h.headers['x-' + i] = i; return Object.keys(h.headers).length }",
 ];
 
 #[tokio::test(flavor = "current_thread")]
