@@ -177,7 +177,9 @@ impl Local {
             let before = self.stamp();
             let files = local::read(&self.folder, Some(&self.main));
             let after = self.stamp();
-            if before == after && !(self.is_watched && after.is_some_and(|(time, _)| is_young(time))) {
+            // An empty file is one whose writer has not come to writing yet.
+            let is_begun = after.is_some_and(|(time, length)| length == 0 || is_young(time));
+            if before == after && !(self.is_watched && is_begun) {
                 self.changed = after.map(|(time, _)| time);
                 return files
                     .map(|files| codebase(&self.main, files))
@@ -186,7 +188,7 @@ impl Local {
             tokio::time::sleep(limits::FILE_CLOCK).await;
         }
         self.changed = None;
-        Err(format!("{}: it is written to all the time", self.shown))
+        Err(format!("{}: it is empty, or written to all the time", self.shown))
     }
 
     /// When the main file was changed, and its length.
