@@ -48,6 +48,7 @@ codebases! {
     e3_compose
     e3_gateway
     e3_mesh
+    e3_service
 }
 
 #[test]
