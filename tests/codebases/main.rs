@@ -46,6 +46,7 @@ codebases! {
     e2_tunnels
     e3_async
     e3_compose
+    e3_fronts
     e3_gateway
     e3_mesh
     e3_service
