@@ -1,4 +1,4 @@
-// A name server with a cache in front of another, and a small store that speaks RESP.
+// A name server with a cache in front of another, a store that speaks RESP, a small MQTT broker and a SOCKS proxy.
 var cache = new algo.Cache({ ttl: 60, size: 10 })
 var asked = 0
 var $q
@@ -28,3 +28,17 @@ pipy.listen(6300, $ => $.decodeRESP().replaceMessage(m => { var [c, k, v] = m.pa
     case 'KEYS': return new Message(null, null, null, Object.keys(kv).map(x => new Data(x)))
     case 'INCR': return new Message(null, null, null, (kv[k] = (kv[k] | 0) + 1))
     default: return new Message(null, null, null, new Error('ERR unknown ' + c)) } }).encodeRESP())
+var $c
+var $t
+var retained = {}
+pipy.listen(1883, $ => $.decodeMQTT().replaceMessage(m => {
+  switch (m.head.type) {
+    case 'CONNECT': $c = m.payload.clientID; return new Message({ type: 'CONNACK', reasonCode: m.payload.username === 'u' ? 0 : 5, sessionPresent: false })
+    case 'PUBLISH': retained[m.head.topicName] = m.body.toString(); return m.head.qos ? new Message({ type: 'PUBACK', packetIdentifier: m.head.packetIdentifier }) : null
+    case 'SUBSCRIBE': return [new Message({ type: 'SUBACK', packetIdentifier: m.head.packetIdentifier }, null, null, m.payload.topicFilters.map(f => f.qos)),
+      ...m.payload.topicFilters.filter(f => f.filter in retained).map(f => new Message({ type: 'PUBLISH', topicName: f.filter, qos: 0, retain: true }, retained[f.filter]))]
+    case 'PINGREQ': return new Message({ type: 'PINGRESP' })
+    case 'DISCONNECT': return new StreamEnd
+  } }).encodeMQTT())
+pipy.listen(1080, $ => $.acceptSOCKS(r => { $t = (r.domain || r.ip) + ':' + r.port; return r.port !== 81 }).to($ => $.connect(() => $t)))
+pipy.listen(8080, $ => $.serveHTTP(r => new Message(r.head.path)))
