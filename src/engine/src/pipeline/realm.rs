@@ -376,6 +376,7 @@ impl Realm {
                 work.reverse();
             }
             self.stack.set(work);
+            self.scope.tidy(&cx.js);
             self.rejections.log(&cx.js, &self.counters);
             if more_jobs {
                 self.turn_again();
