@@ -240,6 +240,13 @@ pub(crate) const HTTP2_SEND_BYTES: usize = 64 << 10;
 pub(crate) const HTTP2_KEPT_BYTES: usize = 8 << 20;
 /// Bytes of a body that are gathered in a turn before they become frames.
 pub(crate) const HTTP2_GATHERED_BYTES: usize = 16 << 10;
+/// Bytes of a request's body that are kept until its response begins: it is sent again when an HTTP/2 server did not look at it.
+pub(crate) const HTTP2_AGAIN_BYTES: usize = 64 << 10;
+/// How often a request may be sent again when servers take some requests of a session and say goodbye: as often as all streams of a
+/// session need when ten are taken of each, as of `HTTP2_STREAMS`, and some more.
+pub(crate) const HTTP2_GOODBYE_AGAIN: usize = 32;
+/// How often a request may be sent again when the server refused it and said nothing of others.
+pub(crate) const HTTP2_REFUSED_AGAIN: usize = 1;
 /// How often the budgets against floods are refilled.
 pub(crate) const HTTP2_REFILL: Duration = Duration::from_secs(1);
 /// How long an HTTP/2 server that leaves waits for its client to show that it knows; then streams that are still on their way are

@@ -68,6 +68,7 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
             writer: RequestWriter::default(),
             ticket: None,
             call: None,
+            sent: 0,
             opening: None,
             held: Hold::default(),
         })
@@ -144,6 +145,8 @@ struct MuxHttp {
     ticket: Option<Ticket>,
     /// The same over HTTP/2.
     call: Option<Call2>,
+    /// How often the request that is to begin was sent over sessions whose server did not look at it.
+    sent: usize,
     /// A session of which it is not known yet what it speaks, or has just become so.
     opening: Option<(Rc<Opening>, Option<Protocol>)>,
     /// What came after a request that has no response yet.
@@ -362,16 +365,37 @@ impl MuxHttp {
             out.hold(&mut self.held, event);
             return None;
         }
+        if self.send_again(cx, out) {
+            self.process(cx, event, out);
+            return None;
+        }
         self.call = None;
         Some(event)
+    }
+
+    /// Sends the request once more, if the server of its session has not looked at it.
+    fn send_again(&mut self, cx: &mut Cx<'_>, out: &mut Out<'_>) -> bool {
+        let Some(kept) = self.call.as_ref().and_then(Call2::take_refused) else {
+            return false;
+        };
+        self.call = None;
+        self.sent = kept.times();
+        let later: Vec<Event> = self.held.take().collect();
+        for event in kept.into_events().chain(later) {
+            self.process(cx, event, out);
+        }
+        true
     }
 
     /// A request begins: finds its session. Gives back what goes on over HTTP/1.
     fn begin(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) -> Option<Event> {
         match self.choose(cx, out) {
-            Ok(Next::Http1) => Some(event),
+            Ok(Next::Http1) => {
+                self.sent = 0;
+                Some(event)
+            }
             Ok(Next::Http2(session)) => {
-                let call = session.ask(out.port());
+                let call = session.ask(out.port(), std::mem::take(&mut self.sent));
                 call.send(cx, event);
                 self.call = Some(call);
                 None
@@ -480,6 +504,9 @@ impl Filter for MuxHttp {
             }
             return;
         }
+        if self.send_again(cx, out) {
+            return;
+        }
         for event in self.held.take() {
             self.process(cx, event, out);
         }
@@ -491,6 +518,7 @@ impl Filter for MuxHttp {
         self.writer = RequestWriter::default();
         self.ticket = None;
         self.call = None;
+        self.sent = 0;
         self.opening = None;
         self.held.clear();
     }

@@ -2,6 +2,7 @@
 
 use super::http_encode::Problem;
 use super::http_error;
+use super::http2_kept::Kept;
 use super::http2_message::{HeadInfo, Line, Outgoing, Rest, has_other_length, itoa};
 use super::http2_source::Source;
 use crate::event::{Event, Head, HeadKind, MessageEnd, Reason, StreamError, Tail};
@@ -23,6 +24,8 @@ pub(super) struct Call {
     pub(super) stream: Option<StreamId>,
     pub(super) to: Expect,
     pub(super) request: Outgoing,
+    /// The same as it was given, for another session.
+    pub(super) kept: Kept,
     /// The request has been written whole.
     pub(super) asked: bool,
     /// The head of the response was given out.
@@ -50,14 +53,15 @@ pub(super) struct Request<'a> {
 }
 
 impl Call {
-    /// A request that has not begun.
-    pub(super) fn new(id: usize, port: Port) -> Self {
+    /// A request that has not begun, but was sent so often over other sessions.
+    pub(super) fn new(id: usize, port: Port, times: usize) -> Self {
         Call {
             id,
             port: Some(port),
             stream: None,
             to: Expect::Other,
             request: Outgoing::default(),
+            kept: Kept::sent(times),
             asked: false,
             started: false,
             tunnel: false,

@@ -7,6 +7,7 @@ use super::http_pool::Key;
 use super::http_pool::{Group, Pool};
 use super::http_wire::Opening;
 use super::http2_call::{Call, Request, end_of, sizes};
+use super::http2_kept::Kept;
 use super::http2_message::Progress;
 use crate::data::Data;
 use crate::event::{Event, HeadKind, MessageEnd, MessageStart, Reason, StreamError, Tail};
@@ -16,7 +17,7 @@ use crate::pipeline::{Batch, Child, Cx, Out, Port, Realm, Tap, Wake, Work};
 use crate::value::Saved;
 use ballast_codec::Chunks;
 use ballast_codec::http1::Expect;
-use ballast_codec::http2::{self, Connection, ErrorCode, Role, Room, SendError, StreamId};
+use ballast_codec::http2::{self, Connection, ErrorCode, Role, Room, StreamId};
 use bytes::Bytes;
 use slab::Slab;
 use std::cell::RefCell;
@@ -40,13 +41,17 @@ pub(super) struct Inner {
     pub(super) child: Option<Child>,
     pub(super) connection: Connection,
     input: Chunks,
-    calls: Slab<Call>,
+    pub(super) calls: Slab<Call>,
     /// Calls by stream, once their heads have been sent.
-    keys: HashMap<StreamId, usize>,
+    pub(super) keys: HashMap<StreamId, usize>,
     dirty: Vec<usize>,
     is_batching: bool,
     /// Takes no further requests.
-    is_leaving: bool,
+    pub(super) is_leaving: bool,
+    /// The server said goodbye after it had taken some requests.
+    pub(super) has_served: bool,
+    /// Requests that are to be sent over another session, by the number of their call.
+    pub(super) refused: HashMap<usize, Kept>,
     requests: usize,
     /// The source of what was written last.
     writer: Option<Rc<Tap>>,
@@ -59,9 +64,9 @@ pub(super) struct Inner {
 
 /// A stream's part in a session; dropping it resets the stream unless the response is complete.
 pub(crate) struct Call2 {
-    session: Rc<Http2Session>,
+    pub(super) session: Rc<Http2Session>,
     key: usize,
-    id: usize,
+    pub(super) id: usize,
 }
 
 impl Http2Session {
@@ -95,6 +100,8 @@ impl Http2Session {
                 dirty: Vec::new(),
                 is_batching: false,
                 is_leaving: false,
+                has_served: false,
+                refused: HashMap::new(),
                 requests: 0,
                 writer: None,
                 used: 0,
@@ -110,12 +117,12 @@ impl Http2Session {
         session
     }
 
-    /// Starts a request.
-    pub(crate) fn ask(self: &Rc<Self>, port: Port) -> Call2 {
+    /// Starts a request, which was sent so often over other sessions.
+    pub(crate) fn ask(self: &Rc<Self>, port: Port, times: usize) -> Call2 {
         let inner = &mut *self.inner.borrow_mut();
         inner.requests += 1;
         let id = inner.requests;
-        let key = inner.calls.insert(Call::new(id, port));
+        let key = inner.calls.insert(Call::new(id, port, times));
         if self.options.http.max_messages == inner.requests {
             inner.is_leaving = true;
         }
@@ -228,6 +235,7 @@ impl Http2Session {
                 let interim = head.is_interim();
                 if !interim {
                     call.started = true;
+                    call.kept.forget();
                     call.tunnel = call.to == Expect::Connect && (200..300).contains(&head.status);
                 }
                 let is_tunnel = call.tunnel;
@@ -260,7 +268,7 @@ impl Http2Session {
                 };
                 self.finished(cx, inner, stream, end_of(tail));
             }
-            http2::Event::Reset { stream, code, .. } => {
+            http2::Event::Reset { stream, code, by_peer } => {
                 tracing::debug!(target: "http2", stream, %code, "a stream was reset");
                 if let Some(key) = inner.keys.remove(&stream) {
                     let call = inner.calls.remove(key);
@@ -269,15 +277,18 @@ impl Http2Session {
                         // DEVIATES: upstream answers 502 here too. Who cancelled wants no answer: a gRPC server whose client's
                         // deadline is over does this, and the client is to see what it would see without us.
                         call.deliver(cx, Event::StreamEnd(reason));
+                    } else if code == ErrorCode::REFUSED_STREAM && by_peer {
+                        Self::refuse(cx, inner, call);
                     } else {
                         call.fail(cx, &reason);
                     }
                     self.rest(cx, inner);
                 }
             }
-            http2::Event::Goaway { code, .. } => {
+            http2::Event::Goaway { code, last } => {
                 tracing::debug!(target: "http2", %code, "the server says goodbye");
                 inner.is_leaving = true;
+                inner.has_served |= last > 0;
                 self.rest(cx, inner);
             }
             http2::Event::Room { stream } => {
@@ -343,7 +354,7 @@ impl Http2Session {
     }
 
     /// A stream has ended: the session may be unused now.
-    fn rest(self: &Rc<Self>, cx: &Cx<'_>, inner: &mut Inner) {
+    pub(super) fn rest(self: &Rc<Self>, cx: &Cx<'_>, inner: &mut Inner) {
         self.batch(inner);
         if !inner.calls.is_empty() {
             return;
@@ -376,7 +387,12 @@ impl Http2Session {
             std::mem::take(&mut inner.calls)
         };
         for (_, call) in calls {
-            call.fail(cx, reason);
+            let inner = &mut *self.inner.borrow_mut();
+            if inner.has_served && call.stream.is_none() {
+                Self::refuse(cx, inner, call);
+            } else {
+                call.fail(cx, reason);
+            }
         }
     }
 }
@@ -477,33 +493,6 @@ impl Http2Session {
         }
         result
     }
-
-    /// A request that cannot be sent fails alone.
-    fn unsendable(self: &Rc<Self>, cx: &mut Cx<'_>, key: usize, problem: Problem) {
-        let reason = match problem {
-            Problem::Http2(SendError::Closed | SendError::TooManyStreams | SendError::GoingAway) => {
-                Reason::Named(StreamError::ConnectionReset)
-            }
-            Problem::Http2(error) => {
-                let error = js::throw_error(&cx.js, &error.to_string());
-                cx.failed("muxHTTP", error)
-            }
-            Problem::Head(error) => {
-                let error = js::throw_error(&cx.js, &error.to_string());
-                cx.failed("muxHTTP", error)
-            }
-            Problem::Script(error) => cx.failed("muxHTTP", error),
-        };
-        let inner = &mut *self.inner.borrow_mut();
-        if let Some(call) = inner.calls.try_remove(key) {
-            if let Some(stream) = call.stream {
-                inner.keys.remove(&stream);
-                inner.connection.reset(stream, ErrorCode::CANCEL);
-            }
-            call.fail(cx, &reason);
-            self.rest(cx, inner);
-        }
-    }
 }
 
 impl Inner {
@@ -525,6 +514,7 @@ impl Call2 {
                 call.writer.clone_from(&cx.tap);
                 inner.writer.clone_from(&cx.tap);
             }
+            call.kept.add(&event);
             call.asked |= matches!(event, Event::MessageEnd(_));
             if !call.is_dirty {
                 call.is_dirty = true;
@@ -567,6 +557,7 @@ impl Call2 {
 
 impl Drop for Call2 {
     fn drop(&mut self) {
+        self.take_refused();
         let inner = &mut *self.session.inner.borrow_mut();
         if inner.calls.get(self.key).is_some_and(|call| call.id == self.id) {
             let call = inner.calls.remove(self.key);

@@ -4,6 +4,7 @@
 mod acceptor;
 mod http2_call;
 mod http2_client;
+mod http2_kept;
 mod http2_message;
 mod http2_ping;
 mod http2_server;

@@ -10,6 +10,7 @@ mod flow;
 mod heads;
 mod http2;
 mod http2_leaving;
+mod http2_refused;
 mod http_agent;
 mod http_codecs;
 mod http_proxy;
