@@ -127,8 +127,6 @@ pub(crate) const HELD_BYTES: usize = 64 << 20;
 pub(crate) const SMALL_CHUNK_BYTES: usize = 1 << 10;
 /// See [`SMALL_CHUNK_BYTES`].
 pub(crate) const SMALL_CHUNKS: usize = 64;
-/// Variables objects of contexts that have gone which a realm keeps for others.
-pub(crate) const SPARE_CONTEXTS: usize = 256;
 /// Names of properties that a realm knows without asking QuickJS for their text.
 pub(crate) const KNOWN_NAMES: usize = 1024;
 /// Longest of these: each is held for as long as the realm lives.

@@ -82,9 +82,8 @@ impl Headers {
 
     /// Positions of the first and the last line of that name: the same for a name that does not repeat.
     pub fn positions(&self, name: &str) -> Option<(usize, usize)> {
-        let fields = self.candidates(name);
-        let first = fields.iter().position(|field| self.is_named(field, name))?;
-        let last = fields.iter().rposition(|field| self.is_named(field, name))?;
+        let first = self.fields.iter().position(|field| self.is_named(field, name))?;
+        let last = self.fields.iter().rposition(|field| self.is_named(field, name))?;
         Some((first, last))
     }
 

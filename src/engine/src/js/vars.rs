@@ -3,9 +3,7 @@
 //! The variables of all modules live as plain properties of one JavaScript object a context (scope.js). It is made when
 //! a callback first runs in the context, so that streams that no script looks at cost no object.
 
-use super::borrowed;
 use super::{Callback, Inbound, Result};
-use crate::limits;
 use crate::value::Saved;
 use rquickjs::atom::PredefinedAtom;
 use rquickjs::object::Property;
@@ -17,47 +15,8 @@ use std::rc::Rc;
 pub(crate) struct Context {
     /// Increasing number, shown by `dump`.
     pub id: u64,
-    vars: RefCell<Option<Vars>>,
+    vars: RefCell<Option<Saved>>,
     inbound: Option<Rc<Inbound>>,
-    spare: Rc<Spare>,
-}
-
-/// A variables object.
-#[derive(Clone)]
-struct Vars {
-    object: Saved,
-    /// The `Spare::version` that it was made in.
-    version: u32,
-}
-
-/// Objects of contexts that have gone, for contexts to come: emptying one costs a third of making one.
-#[derive(Default)]
-struct Spare {
-    /// As their contexts left them: who ends a context cannot always reach the script engine.
-    left: RefCell<Vec<Vars>>,
-    /// With first values.
-    ready: RefCell<Vec<Vars>>,
-    /// False when nobody can say whether a script still has an object.
-    is_counting: bool,
-    /// Grows when the set of variables does: objects of an earlier one are of no use.
-    version: Cell<u32>,
-}
-
-impl Spare {
-    fn leave(&self, vars: Vars) {
-        let mut left = self.left.borrow_mut();
-        if self.is_counting && vars.version == self.version.get() && left.len() < limits::SPARE_CONTEXTS {
-            left.push(vars);
-        }
-    }
-}
-
-impl Drop for Context {
-    fn drop(&mut self) {
-        if let Some(vars) = self.vars.take() {
-            self.spare.leave(vars);
-        }
-    }
 }
 
 impl Context {
@@ -90,7 +49,6 @@ pub(crate) struct Scope {
     declare: Callback,
     current: Rc<RefCell<Option<Rc<Context>>>>,
     next_id: Cell<u64>,
-    spare: Rc<Spare>,
 }
 
 impl Scope {
@@ -118,10 +76,6 @@ impl Scope {
             declare: Callback::new(ctx, parts.get("declare")?),
             current,
             next_id: Cell::new(1),
-            spare: Rc::new(Spare {
-                is_counting: borrowed::is_counting(ctx),
-                ..Spare::default()
-            }),
         })
     }
 
@@ -166,9 +120,6 @@ impl Scope {
         if let Some(bound) = ctx.userdata::<Bound>() {
             *bound.0.borrow_mut() = Some(layout);
         }
-        self.spare.version.set(self.spare.version.get() + 1);
-        let outdated = (self.spare.left.take(), self.spare.ready.take());
-        drop(outdated);
         Ok(())
     }
 
@@ -180,41 +131,31 @@ impl Scope {
     /// A shallow copy: later assignments on either side are not seen by the other.
     pub(crate) fn copy(&self, ctx: &Ctx<'_>, from: &Context) -> Result<Rc<Context>> {
         let vars = from.vars.borrow().clone();
-        let vars = vars.map(|vars| self.create(ctx, Some(vars.object))).transpose()?;
+        let vars = vars.map(|vars| self.create(ctx, Some(vars))).transpose()?;
         Ok(self.make(vars, from.inbound.clone()))
     }
 
-    fn make(&self, vars: Option<Vars>, inbound: Option<Rc<Inbound>>) -> Rc<Context> {
+    fn make(&self, vars: Option<Saved>, inbound: Option<Rc<Inbound>>) -> Rc<Context> {
         let id = self.next_id.replace(self.next_id.get() + 1);
         Rc::new(Context {
             id,
             vars: RefCell::new(vars),
             inbound,
-            spare: self.spare.clone(),
         })
     }
 
-    fn create(&self, ctx: &Ctx<'_>, from: Option<Saved>) -> Result<Vars> {
+    fn create(&self, ctx: &Ctx<'_>, from: Option<Saved>) -> Result<Saved> {
         let bound = ctx.userdata::<Bound>().expect("every realm has it");
         let layout = bound.0.borrow();
-        let Some(layout) = &*layout else {
+        let Some(Layout { shared, slots, values }) = &*layout else {
             return Err(rquickjs::Exception::throw_internal(
                 ctx,
                 "no context before the scripts are bound",
             ));
         };
-        let ready = self.spare.ready.borrow_mut().pop();
         let from = from.and_then(|from| from.get(ctx).into_object());
-        if let Some(vars) = ready {
-            if let (Some(from), Some(object)) = (&from, vars.object.get(ctx).as_object()) {
-                for slot in &layout.slots {
-                    object.set(slot.clone(), from.get::<_, Value>(slot.clone())?)?;
-                }
-            }
-            return Ok(vars);
-        }
-        let vars = Object::new_proto(ctx.clone(), Some(&layout.shared))?;
-        for (slot, first) in layout.slots.iter().zip(&layout.values) {
+        let vars = Object::new_proto(ctx.clone(), Some(shared))?;
+        for (slot, first) in slots.iter().zip(values) {
             let value = match &from {
                 Some(from) => from.get(slot.clone())?,
                 None => first.clone(),
@@ -222,47 +163,7 @@ impl Scope {
             let property = Property::from(value).writable().enumerable().configurable();
             vars.prop(slot.clone(), property)?;
         }
-        Ok(Vars {
-            object: Saved::new(ctx, vars.into_value()),
-            version: self.spare.version.get(),
-        })
-    }
-
-    /// Makes the objects of contexts that have gone ready for others. At the end of a turn.
-    pub(crate) fn tidy(&self, ctx: &Ctx<'_>) {
-        loop {
-            let left = self.spare.left.borrow_mut().pop();
-            let Some(vars) = left else { return };
-            if !self.is_emptied(ctx, &vars) {
-                continue;
-            }
-            let mut ready = self.spare.ready.borrow_mut();
-            if ready.len() < limits::SPARE_CONTEXTS {
-                ready.push(vars);
-            }
-        }
-    }
-
-    /// Gives all variables their first values again; false when that is no use, for a script may still have the object: a
-    /// function that is a context variable is called with it as `this`.
-    fn is_emptied(&self, ctx: &Ctx<'_>, vars: &Vars) -> bool {
-        let object = vars.object.get(ctx);
-        // The store has it, and so have we.
-        if borrowed::owners(&object) != Some(2) {
-            return false;
-        }
-        let bound = ctx.userdata::<Bound>().expect("every realm has it");
-        let layout = bound.0.borrow();
-        let (Some(layout), Some(object)) = (&*layout, object.as_object()) else {
-            return false;
-        };
-        let mut slots = layout.slots.iter().zip(&layout.values);
-        let is_emptied = slots.all(|(slot, first)| object.set(slot.clone(), first.clone()).is_ok());
-        if !is_emptied {
-            // A script has frozen it.
-            ctx.catch();
-        }
-        is_emptied
+        Ok(Saved::new(ctx, vars.into_value()))
     }
 
     /// Makes `context` the one whose variables bare names mean; None: the loading scope.
@@ -275,14 +176,13 @@ impl Scope {
         let vars = match context {
             None => self.load.clone(),
             Some(context) => {
-                let known = context.vars.borrow().as_ref().map(|vars| vars.object.clone());
+                let known = context.vars.borrow().clone();
                 match known {
-                    Some(object) => object,
+                    Some(vars) => vars,
                     None => {
                         let vars = self.create(ctx, None)?;
-                        let object = vars.object.clone();
-                        *context.vars.borrow_mut() = Some(vars);
-                        object
+                        *context.vars.borrow_mut() = Some(vars.clone());
+                        vars
                     }
                 }
             }

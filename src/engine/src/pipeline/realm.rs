@@ -376,7 +376,6 @@ impl Realm {
                 work.reverse();
             }
             self.stack.set(work);
-            self.scope.tidy(&cx.js);
             self.rejections.log(&cx.js, &self.counters);
             if more_jobs {
                 self.turn_again();

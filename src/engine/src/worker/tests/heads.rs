@@ -452,33 +452,6 @@ async fn values_are_freed_once() {
     assert!(got.ends_with("\r\n\r\nobject then undefined\n"), "{got}");
 }
 
-/// Objects of variables are used again: a context starts with first values, and has its object alone (js/vars.rs).
-#[tokio::test(flavor = "current_thread")]
-async fn contexts_do_not_see_what_others_left() {
-    let script = "((kept = []) => pipy({ _n: 0, _text: 'first', _self: function () { return this } })
-      .listen('127.0.0.1:PORT').serveHTTP(msg => (
-        ((seen = _n + _text) => (
-          _n = _n + 1, _text = msg.head.path,
-          msg.head.path === '/keep' && kept.push(_self()),
-          new Message(seen + _n + _text + new Set(kept).size + kept.length + '\\n')
-        ))()
-      )))()";
-    let served = serve(script).await;
-    for (path, expected) in [
-        ("/a", "0first1/a00\n"),
-        ("/b", "0first1/b00\n"),
-        ("/keep", "0first1/keep11\n"),
-        ("/keep", "0first1/keep22\n"),
-        ("/keep", "0first1/keep33\n"),
-        ("/c", "0first1/c33\n"),
-    ] {
-        let request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n");
-        let got = exchange(served.port, request.as_bytes()).await;
-        let got = String::from_utf8_lossy(&got);
-        assert!(got.ends_with(&format!("\r\n\r\n{expected}")), "{path}: {got}");
-    }
-}
-
 /// An event is an object of its class, and takes what scripts put on it. Source: pipyjs/model.md 1.1.
 #[tokio::test(flavor = "current_thread")]
 async fn message_starts_are_objects_of_their_class() {
