@@ -1,5 +1,5 @@
-//! `CStruct`, `CUnion`, `CString`: what C has in memory, as objects and back. Types are 'int8' to 'uint64', 'float', 'double', 'char[n]'
-//! (text), arrays ('uint8[4]'), and other structures. A 64-bit number that no number holds exactly is an `Int`.
+//! `CStruct`, `CUnion`, `CString`: what C has in memory, as objects and back. Types are 'int8' to 'uint64', 'float', 'double', `char[n]`
+//! (text), arrays (`uint8[4]`), and other structures. A 64-bit number that no number holds exactly is an `Int`.
 //! Example: `new CStruct({ family: 'uint16', port: 'uint16', address: 'uint8[4]' }).decode(data).family`.
 //! Source: pipyjs/globals.md section 12; System V ABI for x86-64, section 3.1.2.
 
