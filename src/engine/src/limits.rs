@@ -133,7 +133,7 @@ pub(crate) const KNOWN_NAMES: usize = 1024;
 pub(crate) const KNOWN_NAME_BYTES: usize = 64;
 /// Bytes of a native head behind a script's object: one that grows beyond becomes a plain object, which the heap bounds.
 pub(crate) const SHOWN_HEAD_BYTES: usize = 16 << 10;
-/// Bytes that all filters of a worker hold together, unless its owner says otherwise (`Options::held_bytes`).
+/// Bytes that all filters of a worker hold together, unless its owner says otherwise (`ScriptLimits::held_bytes`).
 pub(crate) const WORKER_HELD_BYTES: usize = 256 << 20;
 /// Longest head that a decoder accepts (`maxHeaderSize`), bytes.
 pub(crate) const HEADER_BYTES: usize = 16 << 10;

@@ -5,8 +5,8 @@ use anyhow::{Context, bail};
 use crate::{build, console, no_arguments, workspace};
 
 pub(crate) const HELP: &str = "\
-Compares the size of the binaries and of the Pod image with their budgets, and makes
-sure that they are static.
+Compares the size of pause and of the Pod image with their budgets, and makes sure that
+the binaries are static. The file of ballast is a row of `cargo xtask bench start`.
 
 Examples:
   cargo xtask size
