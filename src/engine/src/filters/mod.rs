@@ -70,6 +70,7 @@ mod tee;
 mod throttle;
 mod use_module;
 mod wait;
+mod wire;
 
 pub(crate) use append_file::{AppendFile, Rotation};
 pub(crate) use hub::define_hub;
