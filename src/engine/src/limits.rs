@@ -71,6 +71,17 @@ pub(crate) const TURN_STEPS: usize = 1 << 20;
 pub(crate) const READ_BYTES: usize = 16 << 10;
 /// Bytes read from a socket at once while its peer sends faster than `READ_BYTES` a read.
 pub(crate) const READ_MOST_BYTES: usize = 256 << 10;
+/// Size of a read that makes a connection which is relayed as it is one of bulk: see net/conduit.rs.
+pub(crate) const BULK_BYTES: usize = 64 << 10;
+/// Pipes that a worker's relayed connections may have open, and bytes that each may hold: together what the system lets a user
+/// have as a rule (pipe-user-pages-soft). Further connections are read and written.
+pub(crate) const CONDUITS: i64 = 64;
+/// See [`CONDUITS`].
+pub(crate) const CONDUIT_BYTES: usize = 1 << 20;
+/// A pipe of less is not used: a read and a write cost less.
+pub(crate) const CONDUIT_LEAST_BYTES: usize = 64 << 10;
+/// Bytes that one connection passes on through its pipe before others are looked at.
+pub(crate) const PASSED_AT_ONCE_BYTES: usize = 8 << 20;
 /// Output pending for a socket above which the source of the data stops being read (`congestionLimit`).
 pub(crate) const CONGESTION_BYTES: usize = 1 << 20;
 /// Slices that one vectored write hands to the kernel (below IOV_MAX).

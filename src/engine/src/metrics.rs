@@ -30,6 +30,8 @@ pub struct Counters {
     pub outbound_in: Counter,
     /// Bytes sent to connections that we opened.
     pub outbound_out: Counter,
+    /// Pipes of the kernel's that relayed bytes go through now.
+    pub conduits: Gauge,
     /// Streams that ended with an error, by who is to blame; see [`Counters::blame`].
     pub errors: [Counter; 4],
 }

@@ -229,6 +229,12 @@ impl Connect {
         if waiting.ended {
             connection.finish(cx, true);
         }
+        let around = out
+            .socket_around()
+            .and_then(|socket| socket.downcast::<Connection>().ok());
+        if let Some(around) = around {
+            connection.join(&around);
+        }
         self.stage = Stage::Open(connection, info.clone());
         self.report(cx, &info, None, out);
     }

@@ -2,72 +2,25 @@
 //! few system calls as possible. Half-close both ways, timeouts, back-pressure. Source: pipyjs/model.md 1.3,
 //! http.md sections 6 and 7.
 
+use super::conduit::{Conduit, Dry};
 use super::options::{SocketOptions, set_options};
-use super::sweep::{self, Sweep};
+use super::reading::read;
+use super::sweep::{self, Activity, Sweep};
 use crate::data::Data;
 use crate::event::{Event, Reason, StreamError};
 use crate::js::RawSocket;
 use crate::limits;
 use crate::metrics::{Blame, Counter, Gauge, Traffic};
 use crate::pipeline::{Child, Closed, Cx, Flush, Port, Realm, Tap, Task, Wake, Work, spawn};
-use bytes::{BufMut, BytesMut};
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-
-thread_local! {
-    // Bytes are read into one block a thread and cut off it: idle connections hold no buffer.
-    static BLOCK: RefCell<Block> = RefCell::default();
-}
-
-/// See the thread local.
-struct Block {
-    bytes: BytesMut,
-    /// Bytes that a read is given room for: grows while peers fill it, shrinks when they don't.
-    room: usize,
-}
-
-impl Default for Block {
-    fn default() -> Self {
-        Block {
-            bytes: BytesMut::new(),
-            room: limits::READ_BYTES,
-        }
-    }
-}
-
-impl Block {
-    /// Room for a read.
-    fn make_room(&mut self) {
-        // Small reads share a block; a large one has it alone, and mostly gets it back whole, since what it held has been sent.
-        let least = match self.room {
-            limits::READ_BYTES => limits::READ_BYTES / 4,
-            room => room / 2,
-        };
-        if self.bytes.capacity() < least {
-            self.bytes.reserve(self.room.max(2 * limits::READ_BYTES));
-        }
-    }
-
-    /// Cuts off what a read of at most `most` bytes gave.
-    fn take(&mut self, most: usize) -> bytes::Bytes {
-        let got = self.bytes.len();
-        if got == most && got >= limits::READ_BYTES {
-            self.room = (self.room * 2).min(limits::READ_MOST_BYTES);
-        } else if got < limits::READ_BYTES / 2 {
-            self.room = limits::READ_BYTES;
-        }
-        self.bytes.split().freeze()
-    }
-}
+use tokio::net::tcp::OwnedWriteHalf;
 
 /// Where received bytes go.
 pub(crate) enum Target {
@@ -90,6 +43,9 @@ pub(crate) struct Connection {
     pending: RefCell<Data>,
     /// Sources that wait until this connection has sent its pending output.
     blocked: RefCell<Vec<Closed>>,
+    /// Where all input goes as it is: no filter looks at it. Output that went through no filter comes before `pending`.
+    mate: RefCell<Weak<Connection>>,
+    conduit: RefCell<Option<Conduit>>,
     finish: Cell<Finish>,
     read_ended: Cell<bool>,
     /// Nothing can be sent any more; what was received is still read.
@@ -108,33 +64,6 @@ pub(crate) struct Connection {
     /// The counters of its listener or target.
     traffic: Rc<Traffic>,
     me: Weak<Connection>,
-}
-
-/// When something last moved one way. Known as well as the sweep of timeouts needs it: traffic does not read the clock.
-struct Activity {
-    since_sweep: Cell<bool>,
-    last: Cell<Instant>,
-}
-
-impl Activity {
-    fn new(now: Instant) -> Self {
-        Activity {
-            since_sweep: Cell::new(false),
-            last: Cell::new(now),
-        }
-    }
-
-    fn mark(&self) {
-        self.since_sweep.set(true);
-    }
-
-    /// When it was, as seen by the sweep at `now`.
-    fn last(&self, now: Instant) -> Instant {
-        if self.since_sweep.replace(false) {
-            self.last.set(now);
-        }
-        self.last.get()
-    }
 }
 
 /// What to do when the pending output is sent.
@@ -178,6 +107,8 @@ impl Connection {
             writer: RefCell::new(Some(writer)),
             pending: RefCell::default(),
             blocked: RefCell::default(),
+            mate: RefCell::default(),
+            conduit: RefCell::default(),
             finish: Cell::new(Finish::No),
             read_ended: Cell::new(false),
             unwritable: Cell::new(false),
@@ -199,7 +130,7 @@ impl Connection {
         sweep::watch(weak);
         // The task does not own the connection: an accepted one and its pipeline own each other until it is closed, one
         // of ours is owned by its filter.
-        let reading = spawn(read(connection.me.clone(), reader));
+        let reading = spawn(read(connection.me.clone(), connection.tap.clone(), reader));
         *connection.reading.borrow_mut() = Some(reading);
         connection
     }
@@ -257,26 +188,40 @@ impl Connection {
             return;
         }
         self.used.set(true);
-        if self.pending.borrow().is_empty() {
+        if self.unsent() == 0 {
             self.write.mark();
         }
-        let pending = {
-            let mut pending = self.pending.borrow_mut();
-            pending.append(data);
-            pending.len()
-        };
+        self.pending.borrow_mut().append(data);
+        let pending = self.unsent();
         if self.options.buffer_limit.is_some_and(|limit| pending > limit) {
             return self.fail(StreamError::BufferOverflow);
         }
         if pending >= self.options.congestion_limit
             && let Some(tap) = &cx.tap
         {
-            let mut blocked = self.blocked.borrow_mut();
-            if !blocked.iter().any(|closed| closed.is_of(tap)) {
-                blocked.push(tap.close());
-            }
+            self.block(tap);
         }
         self.flush_soon(cx);
+    }
+
+    /// Keeps a source from being read until enough was sent.
+    fn block(&self, tap: &Rc<Tap>) {
+        let mut blocked = self.blocked.borrow_mut();
+        if !blocked.iter().any(|closed| closed.is_of(tap)) {
+            blocked.push(tap.close());
+        }
+    }
+
+    /// Bytes that wait to be sent.
+    fn unsent(&self) -> usize {
+        self.conduit.borrow().as_ref().map_or(0, Conduit::held) + self.pending.borrow().len()
+    }
+
+    /// Lets go of what waits to be sent, and of who waits for that.
+    fn discard(&self) {
+        self.pending.replace(Data::new());
+        self.conduit.replace(None);
+        self.blocked.replace(Vec::new());
     }
 
     /// Ends the output: without error the sending side is shut down, with one the connection is closed, both after the
@@ -302,6 +247,14 @@ impl Connection {
         let writer = self.writer.borrow();
         let Some(writer) = writer.as_ref() else { return Ok(()) };
         loop {
+            if let Some(conduit) = self.conduit.borrow_mut().as_mut().filter(|conduit| conduit.held() > 0) {
+                match conduit.pour(writer.as_ref()) {
+                    Ok(sent) => self.has_sent(sent),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+                continue;
+            }
             let mut pending = self.pending.borrow_mut();
             if pending.is_empty() {
                 return Ok(());
@@ -318,14 +271,18 @@ impl Connection {
                         drop(pending.shift(sent));
                     }
                     drop(pending);
-                    self.sent().add(sent as u64);
-                    self.traffic.sent.set(self.traffic.sent.get() + sent as u64);
-                    self.write.mark();
+                    self.has_sent(sent);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn has_sent(&self, bytes: usize) {
+        self.sent().add(bytes as u64);
+        self.traffic.sent.set(self.traffic.sent.get() + bytes as u64);
+        self.write.mark();
     }
 
     /// Sends, and goes on in a task when the kernel takes no more.
@@ -334,7 +291,8 @@ impl Connection {
             return;
         }
         let result = self.send();
-        if self.pending.borrow().len() < self.options.congestion_limit {
+        let is_passed_on = self.conduit.borrow().as_ref().is_none_or(|conduit| conduit.held() == 0);
+        if is_passed_on && self.pending.borrow().len() < self.options.congestion_limit {
             self.blocked.borrow_mut().clear();
         }
         match result {
@@ -387,8 +345,7 @@ impl Connection {
             Counts::Inbound => self.close(),
             Counts::Outbound => {
                 self.unwritable.set(true);
-                self.pending.replace(Data::new());
-                self.blocked.borrow_mut().clear();
+                self.discard();
                 self.writer.replace(None);
                 self.close_if_done();
             }
@@ -402,7 +359,7 @@ impl Connection {
         }
         self.blame();
         self.finish.set(Finish::Close);
-        self.pending.replace(Data::new());
+        self.discard();
         let told = self.read_ended.replace(true);
         // Not in the current turn, which may be inside the very filter that owns this connection.
         let me = self.me.clone();
@@ -440,8 +397,7 @@ impl Connection {
             return;
         }
         self.count(-1);
-        self.pending.replace(Data::new());
-        self.blocked.replace(Vec::new());
+        self.discard();
         self.writer.replace(None);
         let target = self.target.take();
         // Dropping the task drops the reading half; when it is the one running, that happens when it returns.
@@ -491,7 +447,7 @@ impl Sweep for Connection {
         }
         let error = if over(self.options.read_timeout, read) {
             StreamError::ReadTimeout
-        } else if over(self.options.write_timeout, write) && !self.pending.borrow().is_empty() {
+        } else if over(self.options.write_timeout, write) && self.unsent() > 0 {
             StreamError::WriteTimeout
         } else if over(self.options.idle_timeout, read.max(write)) {
             StreamError::IdleTimeout
@@ -519,48 +475,78 @@ fn send_slices(writer: &OwnedWriteHalf, pending: &Data) -> io::Result<usize> {
     writer.try_write_vectored(&slices[..used])
 }
 
-/// One read into the thread's block; what was read is cut off.
-async fn read_some(reader: &mut OwnedReadHalf) -> io::Result<bytes::Bytes> {
-    poll_fn(|cx| {
-        BLOCK.with_borrow_mut(|block| {
-            block.make_room();
-            // The block may have been given more than was asked for.
-            let most = block.bytes.capacity().min(limits::READ_MOST_BYTES);
-            let got = pin!(reader.read_buf(&mut (&mut block.bytes).limit(most))).poll(cx);
-            got.map_ok(|_| block.take(most))
-        })
-    })
-    .await
-}
-
-async fn read(connection: Weak<Connection>, mut reader: OwnedReadHalf) {
-    let Some(tap) = connection.upgrade().map(|connection| connection.tap.clone()) else {
-        return;
-    };
-    loop {
-        poll_fn(|cx| tap.poll_open(cx)).await;
-        let got = read_some(&mut reader).await;
-        let Some(connection) = connection.upgrade() else { return };
-        if !connection.take(got) {
-            return;
+impl Connection {
+    /// What either receives goes to the other as it is. Not for those with bounds of their own.
+    pub(crate) fn join(self: &Rc<Self>, other: &Rc<Self>) {
+        for (from, to) in [(self, other), (other, self)] {
+            let options = &to.options;
+            if options.buffer_limit.is_none() && options.congestion_limit >= limits::CONDUIT_BYTES {
+                *from.mate.borrow_mut() = Rc::downgrade(to);
+            }
         }
     }
-}
 
-impl Connection {
+    /// The connection that all input goes to, while nothing waits there.
+    fn mate(&self) -> Option<Rc<Connection>> {
+        let mate = self.mate.borrow().upgrade()?;
+        let takes_more = mate.finish.get() == Finish::No && !mate.closed.get() && !mate.unwritable.get();
+        (takes_more && mate.unsent() == 0 && self.tap.disowned().is_none()).then_some(mate)
+    }
+
+    /// Whether to pass on after a read of so many bytes. What sends less keeps no pipe.
+    pub(super) fn passes_on(&self, is_passing: bool, bytes: usize) -> bool {
+        let enough = if is_passing {
+            limits::READ_BYTES
+        } else {
+            limits::BULK_BYTES
+        };
+        let Some(mate) = self.mate.borrow().upgrade().filter(|_| is_passing || bytes >= enough) else {
+            return false;
+        };
+        let mut conduit = mate.conduit.borrow_mut();
+        if bytes >= enough {
+            *conduit = conduit.take().or_else(|| Conduit::open(&self.realm.counters));
+        } else if conduit.as_ref().is_some_and(|conduit| conduit.held() == 0) {
+            *conduit = None;
+        }
+        conduit.is_some()
+    }
+
+    /// Passes on what `stream`, its own, has received.
+    pub(super) fn pass(&self, stream: &TcpStream) -> Result<usize, Dry> {
+        if self.closed.get() || self.read_ended.get() {
+            return Err(Dry::Read);
+        }
+        let mate = self.mate().ok_or(Dry::Read)?;
+        let passed = match &mut *mate.conduit.borrow_mut() {
+            Some(conduit) => conduit.fill(stream)?,
+            None => return Err(Dry::Read),
+        };
+        self.has_received(passed);
+        mate.used.set(true);
+        mate.write.mark();
+        mate.advance();
+        if mate.unsent() > 0 {
+            mate.block(&self.tap);
+        }
+        Ok(passed)
+    }
+
+    fn has_received(&self, bytes: usize) {
+        self.received().add(bytes as u64);
+        self.traffic.received.set(self.traffic.received.get() + bytes as u64);
+        self.used.set(true);
+        self.read.mark();
+    }
+
     /// Takes the result of a read in; false when there is nothing more to read.
-    fn take(&self, got: io::Result<bytes::Bytes>) -> bool {
+    pub(super) fn take(&self, got: io::Result<bytes::Bytes>) -> bool {
         if self.closed.get() || self.read_ended.get() {
             return false;
         }
         let end = match got {
             Ok(bytes) if !bytes.is_empty() => {
-                self.received().add(bytes.len() as u64);
-                self.traffic
-                    .received
-                    .set(self.traffic.received.get() + bytes.len() as u64);
-                self.used.set(true);
-                self.read.mark();
+                self.has_received(bytes.len());
                 if self.tap.disowned().is_some() {
                     self.unwanted.set(self.unwanted.get() + bytes.len() as u64);
                     if self.unwanted.get() > limits::HTTP_LINGER_BYTES {

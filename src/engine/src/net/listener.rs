@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::js::{self, Inbound, InboundInfo, Options};
 use crate::metrics::Traffic;
 use crate::pipeline::{Args, Child, Cx, Instance, Layout, Output, Realm, Sink, Task, Work, spawn};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
@@ -317,6 +318,11 @@ impl Sink for InboundSink {
             Event::StreamEnd(reason) => connection.finish(cx, reason.is_clean()),
             Event::MessageStart(_) | Event::MessageEnd(_) => {}
         }
+    }
+
+    fn socket(&self) -> Option<Rc<dyn Any>> {
+        let connection = self.connection.borrow();
+        connection.as_ref().map(|connection| connection.clone() as Rc<dyn Any>)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sockets: listeners, connections in both directions. Not for protocols (codec) nor for what pipelines do with bytes.
 
 mod certificate;
+mod conduit;
 mod connection;
 mod connections;
 mod der;
@@ -16,6 +17,9 @@ mod outbound_info;
 mod pem;
 mod port_count;
 mod ports;
+mod reading;
+#[cfg(test)]
+mod relay_tests;
 mod sockopt;
 mod sweep;
 #[cfg(test)]

@@ -11,6 +11,35 @@ pub(super) trait Sweep {
     fn sweep(&self, now: Instant);
 }
 
+/// When something last moved one way. Known as well as the sweep of timeouts needs it: traffic does not read the clock.
+pub(super) struct Activity {
+    since_sweep: Cell<bool>,
+    last: Cell<Instant>,
+}
+
+impl Activity {
+    /// As if something had moved at `now`.
+    pub(super) fn new(now: Instant) -> Self {
+        Activity {
+            since_sweep: Cell::new(false),
+            last: Cell::new(now),
+        }
+    }
+
+    /// Something moves.
+    pub(super) fn mark(&self) {
+        self.since_sweep.set(true);
+    }
+
+    /// When it was, as seen by the sweep at `now`.
+    pub(super) fn last(&self, now: Instant) -> Instant {
+        if self.since_sweep.replace(false) {
+            self.last.set(now);
+        }
+        self.last.get()
+    }
+}
+
 thread_local! {
     // One a worker thread, shared by the realms on it: connections of an old version are swept by the same timer.
     static SWEEPER: Sweeper = Sweeper { all: RefCell::default(), running: Cell::new(false) };

@@ -85,7 +85,7 @@ async fn reports_why_it_could_not_connect() {
 }
 
 /// A server that does `talk` with each connection.
-async fn server<F>(talk: impl Fn(TcpStream) -> F + 'static) -> u16
+pub(super) async fn server<F>(talk: impl Fn(TcpStream) -> F + 'static) -> u16
 where
     F: Future<Output = ()> + 'static,
 {
@@ -100,7 +100,7 @@ where
 }
 
 /// Runs a test that uses `server`.
-async fn local(test: impl Future<Output = ()>) {
+pub(super) async fn local(test: impl Future<Output = ()>) {
     tokio::task::LocalSet::new().run_until(test).await;
 }
 
@@ -228,49 +228,6 @@ async fn a_full_server_times_out() {
     ))
     .await;
     assert_eq!(exchange(served.port, b"x").await, b"ConnectionTimeout");
-}
-
-/// http.md section 7: a slow reader pauses the writer, through any number of pipelines, in both directions.
-#[tokio::test(flavor = "current_thread")]
-async fn a_slow_reader_pauses_the_writer() {
-    const TOTAL: usize = 64 << 20;
-    const LIMIT: u64 = 1 << 20;
-    local(async {
-        let source = server(|mut stream| async move {
-            let block = vec![7; 64 << 10];
-            for _ in 0..TOTAL / block.len() {
-                if stream.write_all(&block).await.is_err() {
-                    return;
-                }
-            }
-        })
-        .await;
-        let served = serve(&format!(
-            "pipy().listen(PORT).onStart(() => new Data).connect('127.0.0.1:{source}')"
-        ))
-        .await;
-        let counters = served.engine.counters();
-        let pending = || {
-            let of = |f: fn(&crate::metrics::Counters) -> u64| counters.iter().map(|counters| f(counters)).sum::<u64>();
-            let sent = of(|counters| counters.inbound_out.get());
-            of(|counters| counters.outbound_in.get()).saturating_sub(sent)
-        };
-        let mut stream = TcpStream::connect(("127.0.0.1", served.port)).await.expect("connect");
-        eventually("the proxy is congested", || pending() >= LIMIT).await;
-        let (mut most, mut got, mut block) = (0, 0, vec![0; 256 << 10]);
-        while got < TOTAL {
-            most = most.max(pending());
-            let n = timeout(DEADLINE, stream.read(&mut block))
-                .await
-                .expect("in time")
-                .expect("read");
-            assert!(n > 0, "ended after {got} bytes");
-            got += n;
-        }
-        // The limit, what one read adds, and what is counted while two counters are read.
-        assert!(most < LIMIT + (1 << 20), "{most} bytes were pending");
-    })
-    .await;
 }
 
 /// The pipeline ends while we wait for a server that never reads: its connection ends with it, not by a time-out.

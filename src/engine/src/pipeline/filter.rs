@@ -288,6 +288,14 @@ impl Out<'_> {
         self.instance
     }
 
+    /// The socket that the pipeline belongs to, when this filter is all between what comes there and what goes there.
+    pub(crate) fn socket_around(&self) -> Option<Rc<dyn Any>> {
+        match &self.instance.output {
+            Output::Sink(sink) if self.instance.len == 1 => sink.socket(),
+            _ => None,
+        }
+    }
+
     /// This filter, for tasks that feed or wake it later.
     pub(crate) fn port(&self) -> Port {
         Port {

@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::js::{Context, Inbound};
 use crate::value::Saved;
 use rquickjs::Value;
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
@@ -95,6 +96,11 @@ pub(crate) trait Sink {
     /// The pipeline has ended; `result` is what `onEnd` returned, or undefined.
     fn ended<'js>(&self, cx: &mut Cx<'js>, result: Value<'js>) {
         let _ = (cx, result);
+    }
+
+    /// The socket (net/connection.rs) that it sends all data to as they are, and that alone gives the pipeline its input.
+    fn socket(&self) -> Option<Rc<dyn Any>> {
+        None
     }
 }
 
