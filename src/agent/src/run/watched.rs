@@ -1,141 +1,222 @@
 //! Files of a local codebase that scripts watch (`.watch(path)`, `pipy.watch(path)`): looked at once a second, and told to
 //! the engine when they change. Files that nobody watches are not looked at. Source: pipyjs/repo.md 1.1, model.md section 2.
+//!
+//! What cannot be read has not changed: it is told once in the log, and looked at again. Only what is not there any more,
+//! or is no regular file any more, has gone.
 
 use crate::limits;
 use ballast_repo_client::limits::MAX_FILE_BYTES;
 use bytes::Bytes;
-use std::collections::BTreeMap;
-use std::io::Read;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-/// What tells a changed file from an unchanged one; None: it is not there.
-type Stamp = Option<(SystemTime, u64)>;
+/// What tells a changed file from an unchanged one. A file that was put in another's place may be as old and as long.
+#[derive(Clone, Copy, PartialEq)]
+struct Stamp {
+    /// Device and number of the file.
+    file: (u64, u64),
+    length: u64,
+    written: Time,
+}
+
+/// Seconds and nanoseconds since 1970.
+type Time = (i64, i64);
 
 /// See the module.
 pub(super) struct Watched {
     folder: PathBuf,
+    /// Files that were there when they were last looked at.
     known: BTreeMap<String, Stamp>,
-    /// The time of the look before: what a file has become since then has changed, also when it was not known.
-    looked: SystemTime,
+    /// What was watched at an earlier look: a file that is not known below it has appeared since.
+    looked_at: BTreeSet<String>,
+    /// Unreadable, and told so.
+    told: BTreeSet<String>,
+    /// What a file has become since then has changed, though it is looked at for the first time.
+    since: Time,
 }
 
 impl Watched {
     /// For the codebase in this folder, which was read after that moment.
     pub(super) fn new(folder: &Path, before: SystemTime) -> Self {
+        let since = before.checked_sub(limits::FILE_CLOCK).unwrap_or(before);
+        let since = since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Watched {
             folder: folder.to_path_buf(),
             known: BTreeMap::new(),
-            looked: before,
+            looked_at: BTreeSet::new(),
+            told: BTreeSet::new(),
+            since: (
+                i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+                i64::from(since.subsec_nanos()),
+            ),
         }
     }
 
     /// Files below the watched paths (a folder ends in a slash) that have changed since the last look: path in the
     /// codebase, and content, or None for one that has gone.
     pub(super) fn look(&mut self, watched: &[String]) -> Vec<(String, Option<Bytes>)> {
-        let now = SystemTime::now();
-        let mut seen = BTreeMap::new();
-        for path in watched {
-            match path.strip_suffix('/') {
-                None => drop(seen.insert(path.clone(), stamp(&self.file(path)))),
-                Some(folder) => self.below(folder, &mut seen),
+        let mut changed = Vec::new();
+        let (paths, mut troubled) = self.paths(watched);
+        for (path, is_first) in &paths {
+            match self.look_at(path, *is_first) {
+                Ok(None) => {}
+                Ok(Some(content)) => changed.push((path.clone(), content)),
+                Err(error) => troubled.push((path.clone(), error)),
             }
         }
-        // What a folder has lost is not found in it.
-        for path in self.known.keys() {
-            let is_watched =
-                |watched: &String| path == watched || watched.ends_with('/') && path.starts_with(watched.as_str());
-            if watched.iter().any(is_watched) {
-                seen.entry(path.clone()).or_insert(None);
+        for (path, error) in &troubled {
+            if !self.told.contains(path) {
+                tracing::warn!(target: "codebase", path, %error, "a watched file cannot be read; what was read before stays");
             }
         }
-        let looked = std::mem::replace(&mut self.looked, now);
-        let is_changed = |path: &String, stamp: &Stamp| match self.known.get(path) {
-            Some(known) => known != stamp,
-            None => stamp.is_some_and(|(changed, _)| changed + limits::FILE_CLOCK > looked),
-        };
-        let changed: Vec<String> = seen
-            .iter()
-            .filter(|(path, stamp)| is_changed(path, stamp))
-            .map(|(path, _)| path.clone())
-            .collect();
-        self.known = seen;
+        self.told = troubled.into_iter().map(|(path, _)| path).collect();
+        // What is not watched now may be again in a moment: a script asks anew after each change. But not for ever.
+        self.looked_at.extend(watched.iter().cloned());
+        if self.known.len().max(self.looked_at.len()) > limits::LOCAL_ENTRIES {
+            self.known.retain(|path, _| paths.contains_key(path));
+            self.looked_at = watched.iter().cloned().collect();
+        }
         changed
-            .into_iter()
-            .map(|path| {
-                let content = read(&self.file(&path));
-                (path, content)
-            })
-            .collect()
     }
 
-    fn file(&self, path: &str) -> PathBuf {
-        self.folder.join(path.trim_start_matches('/'))
+    /// What is to be looked at, with whether that is for the first time, and the folders that cannot be read.
+    fn paths(&self, watched: &[String]) -> (BTreeMap<String, bool>, Vec<(String, io::Error)>) {
+        let mut paths = BTreeMap::new();
+        let mut troubled = Vec::new();
+        let mut entries = 0;
+        for watch in watched {
+            let is_first = !self.looked_at.contains(watch);
+            let mut add = |path: String| *paths.entry(path).or_insert(is_first) &= is_first;
+            match watch.strip_suffix('/') {
+                None => add(watch.clone()),
+                Some(folder) => {
+                    self.below(folder, &mut entries, &mut add, &mut troubled);
+                    // A listing may be cut short: what it has lost is asked for by name.
+                    self.known
+                        .range::<String, _>(watch..)
+                        .take_while(|(path, _)| path.starts_with(watch.as_str()))
+                        .for_each(|(path, _)| add(path.clone()));
+                }
+            }
+        }
+        (paths, troubled)
     }
 
     /// Regular files below a folder, as many as a codebase may have entries; hidden ones are none of it.
-    fn below(&self, folder: &str, seen: &mut BTreeMap<String, Stamp>) {
+    fn below(
+        &self,
+        folder: &str,
+        entries: &mut usize,
+        add: &mut impl FnMut(String),
+        troubled: &mut Vec<(String, io::Error)>,
+    ) {
         let mut folders = vec![folder.to_owned()];
-        let mut entries = 0;
         while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(self.file(&folder)).into_iter().flatten().flatten() {
-                entries += 1;
+            let listing = match std::fs::read_dir(self.file(&folder)) {
+                Ok(listing) => listing,
+                Err(error) if is_gone(&error) => continue,
+                Err(error) => {
+                    troubled.push((format!("{folder}/"), error));
+                    continue;
+                }
+            };
+            for entry in listing.flatten() {
+                *entries += 1;
                 let name = entry.file_name();
                 let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
                     continue;
                 };
-                if entries > limits::LOCAL_ENTRIES {
+                if *entries > limits::LOCAL_ENTRIES {
                     return;
                 }
                 let path = format!("{folder}/{name}");
                 match entry.file_type() {
                     Ok(kind) if kind.is_dir() => folders.push(path),
-                    _ => drop(seen.insert(path.clone(), stamp(&self.file(&path)))),
+                    _ => add(path),
                 }
             }
         }
     }
+
+    /// None: as it was. Some(None): it has gone.
+    fn look_at(&mut self, path: &str, is_first: bool) -> io::Result<Option<Option<Bytes>>> {
+        let file = self.file(path);
+        let known = self.known.get(path);
+        let content = match stamp(&file)? {
+            Some((stamp, _)) if known == Some(&stamp) => return Ok(None),
+            Some((stamp, touched)) if known.is_none() && is_first && touched < self.since => {
+                self.known.insert(path.to_owned(), stamp);
+                return Ok(None);
+            }
+            Some(_) => read(&file)?,
+            None => None,
+        };
+        Ok(match content {
+            Some((stamp, content)) => {
+                self.known.insert(path.to_owned(), stamp);
+                Some(Some(content))
+            }
+            None => self.known.remove(path).map(|_| None),
+        })
+    }
+
+    fn file(&self, path: &str) -> PathBuf {
+        self.folder.join(path.trim_start_matches('/'))
+    }
 }
 
-fn stamp(path: &Path) -> Stamp {
-    let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-    Some((meta.modified().ok()?, meta.len()))
+/// Whether such an error says that there is nothing of that name.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// None: it is gone, or larger than a codebase's file may be.
-fn read(path: &Path) -> Option<Bytes> {
+/// With the time when it was last written, renamed or given another time: the kernel's own word. None: it is not there, or
+/// no regular file.
+fn stamp(path: &Path) -> io::Result<Option<(Stamp, Time)>> {
+    match std::fs::metadata(path) {
+        Ok(meta) => Ok(stamp_of(&meta)),
+        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn stamp_of(meta: &Metadata) -> Option<(Stamp, Time)> {
+    let stamp = Stamp {
+        file: (meta.dev(), meta.ino()),
+        length: meta.len(),
+        written: (meta.mtime(), meta.mtime_nsec()),
+    };
+    meta.is_file().then_some((stamp, (meta.ctime(), meta.ctime_nsec())))
+}
+
+/// None: it is not there, or no regular file any more: to open a FIFO waits for a writer unless told not to.
+fn read(path: &Path) -> io::Result<Option<(Stamp, Bytes)>> {
+    let flags = nix::fcntl::OFlag::O_NONBLOCK | nix::fcntl::OFlag::O_NOCTTY;
+    let file: File = match OpenOptions::new().read(true).custom_flags(flags.bits()).open(path) {
+        Ok(file) => file,
+        Err(error) if is_gone(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some((stamp, _)) = stamp_of(&file.metadata()?) else {
+        return Ok(None);
+    };
     let mut content = Vec::new();
-    let file = std::fs::File::open(path).ok()?;
-    file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut content).ok()?;
-    (content.len() <= MAX_FILE_BYTES).then(|| content.into())
+    if stamp.length <= MAX_FILE_BYTES as u64 {
+        file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut content)?;
+    }
+    if stamp.length.max(content.len() as u64) > MAX_FILE_BYTES as u64 {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("a file of a codebase has at most {MAX_FILE_BYTES} bytes"),
+        ));
+    }
+    Ok(Some((stamp, content.into())))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_changed_is_told() {
-        let folder = std::env::temp_dir().join(format!("ballast-watched-{}", std::process::id()));
-        std::fs::create_dir_all(folder.join("d")).unwrap();
-        let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
-        write("a", "1");
-        write("d/b", "1");
-        // Files older than that count as known.
-        let later = SystemTime::now() + std::time::Duration::from_secs(1);
-        let mut watched = Watched::new(&folder, later);
-        let paths = ["/a".to_owned(), "/d/".to_owned()];
-        assert_eq!(watched.look(&paths), []);
-        write("a", "22");
-        write("other", "1");
-        assert_eq!(watched.look(&paths), [("/a".to_owned(), Some(Bytes::from("22")))]);
-        write("d/c", "new");
-        std::fs::remove_file(folder.join("d/b")).unwrap();
-        let changed = watched.look(&paths);
-        std::fs::remove_dir_all(&folder).unwrap();
-        assert_eq!(
-            changed,
-            [("/d/b".to_owned(), None), ("/d/c".to_owned(), Some(Bytes::from("new")))]
-        );
-    }
-}
+#[path = "watched_tests.rs"]
+mod tests;
