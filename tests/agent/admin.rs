@@ -1,6 +1,9 @@
 //! The admin port of `run`: files, dumps, histories, restart. Source: pipyjs/repo.md section 5 and 1.1; globals.md section
 //! 10 (names of built-in metrics).
 
+use std::io::{BufReader, Write};
+use std::net::TcpStream;
+
 use ballast_tests::{Process, free_port, http, poll, temp_dir, wait_for};
 use serde_json::{Value, json};
 
@@ -73,11 +76,54 @@ fn files_and_program_are_shown() {
         ("GET", "/dump/nothing", 404, "not found\n"),
         ("GET", "/api/v1/metrics/nothing", 404, "not found\n"),
         ("GET", "/api/v1/nothing", 404, "not found\n"),
+        ("POST", "/api/v1/filesX", 404, "not found\n"),
+        ("GET", "/api/v1/filesother.json", 404, "not found\n"),
+        ("POST", "/api/v1/metricsX", 404, "not found\n"),
     ] {
         assert_eq!(served.ask(method, path), (status, text.to_owned()), "{method} {path}");
     }
     let main = served.folder.path().join("main.js");
     assert_eq!(served.ask("GET", "/api/v1/program"), (200, main.display().to_string()));
+}
+
+/// RFC 6454 section 7: what a browser sends for a page of somebody else, or for one whose name was made to lead here.
+#[test]
+fn pages_of_others_are_refused() {
+    let served = serve();
+    let (own, evil) = (format!("127.0.0.1:{}", served.admin), "evil.example");
+    let near = format!("localhost:{}", served.admin);
+    for (host, origin, is_taken) in [
+        (own.as_str(), None, true),
+        (&near, None, true),
+        (&own, Some(format!("http://{own}")), true),
+        (&own, Some(format!("http://{near}")), false),
+        (&own, Some(format!("http://{evil}")), false),
+        (&own, Some("null".to_owned()), false),
+        (evil, Some(format!("http://{evil}")), false),
+        (evil, None, false),
+    ] {
+        for (method, path, status) in [
+            ("GET", "/log/pipy_log", 200),
+            ("POST", "/options", 201),
+            ("POST", "/api/v1/files/other.json", 201),
+            ("DELETE", "/api/v1/files/other.json", 204),
+            ("PATCH", "/api/v1/program", 201),
+        ] {
+            let origin_line = origin
+                .as_ref()
+                .map(|origin| format!("Origin: {origin}\r\n"))
+                .unwrap_or_default();
+            let request = format!(
+                "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{origin_line}Connection: close\r\nContent-Length: 0\r\n\r\n"
+            );
+            let mut stream = TcpStream::connect(&own).expect("the admin port is open");
+            stream.set_read_timeout(Some(DEADLINE)).expect("a time");
+            stream.write_all(request.as_bytes()).expect("it reads");
+            let answer = http::read_response(&mut BufReader::new(stream), false).expect("it answers");
+            let expected = if is_taken { status } else { 403 };
+            assert_eq!(answer.status, expected, "{method} {path} {host} {origin:?}");
+        }
+    }
 }
 
 #[test]

@@ -23,7 +23,11 @@ impl Follower {
     fn ask(port: u16, method: &str, path: &str, headers: &str) -> (String, Follower) {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the admin port is open");
         stream.set_read_timeout(Some(DEADLINE)).expect("a time");
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").expect("it is open");
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}\r\n"
+        )
+        .expect("it is open");
         let mut follower = Follower(BufReader::new(stream));
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -124,6 +128,15 @@ fn logs_are_followed() {
     ] {
         let (head, _) = Follower::ask(admin, method, &format!("/api/v1/log/{name}"), headers);
         assert!(head.starts_with(&format!("http/1.1 {status} ")), "{name}: {head}");
+    }
+    // A page that an operator opens may not read them (RFC 6455 section 10.2).
+    for (origin, status) in [
+        ("http://evil.example".to_owned(), "403"),
+        (format!("http://127.0.0.1:{admin}"), "101"),
+    ] {
+        let headers = format!("{HANDSHAKE}Origin: {origin}\r\n");
+        let (head, _) = Follower::ask(admin, "GET", "/api/v1/log/pipy_log", &headers);
+        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{origin}: {head}");
     }
     // A bounded number of them, and room again when they have gone.
     let mut many: Vec<Follower> = (0..6).map(|_| Follower::new(admin, "pipy_log")).collect();

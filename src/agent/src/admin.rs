@@ -2,6 +2,7 @@
 //! for the Repo's client. Not for: anything that changes what runs, but
 //! for fetching it again. Source: pipyjs/repo.md section 5.
 
+use crate::admin_guard::{self, Door};
 use crate::admin_log;
 use crate::facts::{Facts, SYSTEM_LOG};
 use crate::limits;
@@ -84,7 +85,10 @@ impl Admin {
                 };
                 match listener.accept().await {
                     Ok((stream, _)) => match self.tls.clone() {
-                        None => self.clone().answer(stream, permit),
+                        None => {
+                            let door = Door::of(stream.local_addr().ok());
+                            self.clone().answer(stream, door, permit);
+                        }
                         Some(tls) => self.clone().answer_tls(tls, stream, permit),
                     },
                     Err(_) => tokio::time::sleep(limits::ACCEPT_PAUSE).await,
@@ -110,7 +114,7 @@ impl Admin {
                     return;
                 };
                 match listener.accept().await {
-                    Ok((stream, _)) => self.clone().answer(stream, permit),
+                    Ok((stream, _)) => self.clone().answer(stream, Door::Socket, permit),
                     Err(_) => tokio::time::sleep(limits::ACCEPT_PAUSE).await,
                 }
             }
@@ -122,7 +126,7 @@ impl Admin {
     fn answer_tls(self, tls: TlsAcceptor, stream: TcpStream, permit: OwnedSemaphorePermit) {
         tokio::spawn(async move {
             match tokio::time::timeout(limits::ADMIN_TIME, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.answer(stream, permit),
+                Ok(Ok(stream)) => self.answer(stream, Door::Tls, permit),
                 Ok(Err(error)) => tracing::debug!(target: "listener", %error, "handshake at the admin port failed"),
                 Err(_) => tracing::debug!(target: "listener", "handshake at the admin port took too long"),
             }
@@ -130,14 +134,14 @@ impl Admin {
     }
 
     /// Serves one connection in a task of its own, for a bounded time.
-    fn answer<S>(self, stream: S, permit: OwnedSemaphorePermit)
+    fn answer<S>(self, stream: S, door: Door, permit: OwnedSemaphorePermit)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let admin = self.clone();
-                async move { Ok::<_, Infallible>(admin.route(request).await) }
+                async move { Ok::<_, Infallible>(admin.enter(door, request).await) }
             });
             let served = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -147,6 +151,17 @@ impl Admin {
             drop(tokio::time::timeout(limits::ADMIN_TIME, served).await);
             drop(permit);
         });
+    }
+
+    /// No page of another origin gets further.
+    async fn enter(&self, door: Door, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        match admin_guard::refusal(door, request.uri(), request.headers()) {
+            None => self.route(request).await,
+            Some(reason) => {
+                tracing::debug!(target: "listener", "the admin port refuses a request: {}", reason.trim_end());
+                text(StatusCode::FORBIDDEN, reason)
+            }
+        }
     }
 
     async fn route(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -160,14 +175,14 @@ impl Admin {
         }
         match head.uri.path() {
             "/options" if head.method == Method::POST => self.set_options(body).await,
-            path if path == "/dump" || path.starts_with("/dump/") || path.starts_with("/api/v1/metrics") => {
+            path if path == "/dump" || path.starts_with("/dump/") || below(path, "/api/v1/metrics").is_some() => {
                 if is_read {
                     self.numbers(path).await
                 } else {
                     not_allowed("GET")
                 }
             }
-            path if path.starts_with("/api/v1/files") || path == "/api/v1/program" => {
+            path if below(path, "/api/v1/files").is_some() || path == "/api/v1/program" => {
                 self.program_route(&head.method, path)
             }
             "/graph" | "/healthz" | "/status" | "/api/v1/status" | "/metrics" | "/options" | "/log" | "/log/"
@@ -199,7 +214,7 @@ impl Admin {
                 typed("text/plain; charset=utf-8", self.log.history())
             }
             path if is_read && path.starts_with("/log/") => {
-                let name = decoded(path.trim_start_matches("/log/"));
+                let name = decoded(path.strip_prefix("/log/").unwrap_or_default());
                 match self.log.loggers().contents(&name) {
                     Some(lines) => typed("text/plain; charset=utf-8", lines),
                     None => text(StatusCode::NOT_FOUND, "no such log\n"),
@@ -215,7 +230,7 @@ impl Admin {
         if request.method() != Method::GET {
             return not_allowed("GET");
         }
-        let path = decoded(request.uri().path().trim_start_matches("/api/v1/log/"));
+        let path = decoded(request.uri().path().strip_prefix("/api/v1/log/").unwrap_or_default());
         let own = path.split_once('/').filter(|(uuid, _)| self.facts.is_uuid(uuid));
         let name = own.map_or(path.as_str(), |(_, name)| name);
         if name != SYSTEM_LOG && self.log.loggers().contents(name).is_none() {
@@ -267,7 +282,7 @@ impl Admin {
         let json = match path.strip_prefix("/dump") {
             Some(part) => self.facts.dump(&decoded(part)).await,
             None => {
-                let rest = decoded(path.trim_start_matches("/api/v1/metrics"));
+                let rest = decoded(below(path, "/api/v1/metrics").unwrap_or_default());
                 let mut names = rest.split('/').filter(|name| !name.is_empty());
                 match (names.next(), names.next(), names.next()) {
                     (Some(uuid), Some(name), None) => self.facts.history(Some(uuid), Some(name)),
@@ -299,7 +314,7 @@ impl Admin {
             };
         }
         let codebase = self.facts.codebase();
-        match (path.trim_start_matches("/api/v1/files"), method) {
+        match (below(path, "/api/v1/files").unwrap_or_default(), method) {
             ("" | "/", &Method::PATCH) => text(StatusCode::CREATED, ""),
             ("" | "/", _) if is_read => {
                 let files: Vec<&String> = codebase.files.keys().collect();
@@ -336,6 +351,12 @@ impl Admin {
         }
         text(StatusCode::CREATED, "")
     }
+}
+
+/// What follows a route in a path: nothing, or what begins with a slash.
+fn below<'a>(path: &'a str, route: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(route)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
 /// A part of a path without percent encoding.
@@ -417,12 +438,25 @@ fn typed(kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{decoded, takes_gzip};
+    use super::{below, decoded, takes_gzip};
 
     #[test]
     fn names_in_paths() {
         for (part, name) in [("a", "a"), ("a%20b%2Fc", "a b/c"), ("%zz%", "%zz%"), ("%c3%bc", "ü")] {
             assert_eq!(decoded(part), name);
+        }
+    }
+
+    #[test]
+    fn routes_end_where_a_part_of_the_path_does() {
+        for (path, rest) in [
+            ("/api/v1/files", Some("")),
+            ("/api/v1/files/", Some("/")),
+            ("/api/v1/files/api/v1/files", Some("/api/v1/files")),
+            ("/api/v1/filesX", None),
+            ("/api/v1/file", None),
+        ] {
+            assert_eq!(below(path, "/api/v1/files"), rest, "{path}");
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod address;
 mod admin;
+mod admin_guard;
 mod admin_log;
 mod admin_tls;
 mod config;
