@@ -1,5 +1,5 @@
-//! Two budgets a worker, for bytes that no heap of scripts counts: what its filters hold while they wait or collect a
-//! message, and what `Data` and messages of scripts keep. Each holder has its own bound (limits.rs), but many together must
+//! Budgets of a worker, for bytes that no heap of scripts counts: what its filters hold while they wait or collect a
+//! message, what `Data` and messages of scripts keep, and copies that are only good to have. Each holder has its own bound (limits.rs), but many together must
 //! not fill the process. Not for what sockets have pending: back-pressure bounds that.
 //! Source: pipyjs/http.md section 7; issue 4, "Limits".
 
@@ -11,6 +11,7 @@ thread_local! {
     // A worker is a thread, and all its realms share its memory.
     static HELD: Cell<usize> = const { Cell::new(limits::WORKER_HELD_BYTES) };
     static DATA: Cell<usize> = const { Cell::new(limits::SCRIPT_DATA_BYTES) };
+    static COPIES: Cell<usize> = const { Cell::new(limits::WORKER_HELD_BYTES / limits::HTTP2_AGAIN_PART) };
 }
 
 /// Gives this worker its budgets, bytes: of filters, and of the scripts' `Data`. Before anything is held.
@@ -18,6 +19,7 @@ pub(crate) fn set(held: usize, data: usize) {
     SIZES.set((held, data));
     HELD.set(held);
     DATA.set(data);
+    COPIES.set(held / limits::HTTP2_AGAIN_PART);
 }
 
 /// What is taken of them now.
@@ -26,12 +28,19 @@ pub(crate) fn used() -> (usize, usize) {
     (held.saturating_sub(HELD.get()), data.saturating_sub(DATA.get()))
 }
 
+/// What copies have taken of theirs.
+#[cfg(test)]
+pub(crate) fn copies() -> usize {
+    (SIZES.get().0 / limits::HTTP2_AGAIN_PART).saturating_sub(COPIES.get())
+}
+
 /// Whose budget it is.
 #[derive(Clone, Copy, Debug, Default)]
 enum Pool {
     #[default]
     Filters,
     Scripts,
+    Copies,
 }
 
 impl Pool {
@@ -39,6 +48,7 @@ impl Pool {
         match self {
             Pool::Filters => HELD.with(f),
             Pool::Scripts => DATA.with(f),
+            Pool::Copies => COPIES.with(f),
         }
     }
 }
@@ -55,6 +65,14 @@ impl Share {
     pub(crate) fn of_scripts() -> Self {
         Share {
             pool: Pool::Scripts,
+            taken: 0,
+        }
+    }
+
+    /// Of the budget for what may be given up at any time: it takes nothing from those who need theirs.
+    pub(crate) fn of_copies() -> Self {
+        Share {
+            pool: Pool::Copies,
             taken: 0,
         }
     }

@@ -251,11 +251,20 @@ pub(crate) const HTTP2_KEPT_BYTES: usize = 8 << 20;
 pub(crate) const HTTP2_GATHERED_BYTES: usize = 16 << 10;
 /// Bytes of a request's body that are kept until its response begins: it is sent again when an HTTP/2 server did not look at it.
 pub(crate) const HTTP2_AGAIN_BYTES: usize = 64 << 10;
+/// Part of `WORKER_HELD_BYTES` that all such copies of a worker may take beside it: 16 MiB of 256. Who finds none left is not sent again.
+pub(crate) const HTTP2_AGAIN_PART: usize = 16;
 /// How often a request may be sent again when servers take some requests of a session and say goodbye: as often as all streams of a
 /// session need when ten are taken of each, as of `HTTP2_STREAMS`, and some more.
 pub(crate) const HTTP2_GOODBYE_AGAIN: usize = 32;
-/// How often a request may be sent again when the server refused it and said nothing of others.
-pub(crate) const HTTP2_REFUSED_AGAIN: usize = 1;
+/// The same of servers that say goodbye to all.
+pub(crate) const HTTP2_UNSERVED_AGAIN: usize = 1;
+/// How often a request may be sent again when the server refused it and said nothing of others: once more than `HTTP2_REFUSALS`,
+/// so that another session is tried.
+pub(crate) const HTTP2_REFUSED_AGAIN: usize = 4;
+/// Requests that a server may refuse, answering none, before its session is left.
+pub(crate) const HTTP2_REFUSALS: usize = 3;
+/// First and longest time before a request is sent again; half of each is chance. `HTTP2_GOODBYE_AGAIN` of them are 3 s.
+pub(crate) const HTTP2_AGAIN_PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 /// How often the budgets against floods are refilled.
 pub(crate) const HTTP2_REFILL: Duration = Duration::from_secs(1);
 /// How long an HTTP/2 server that leaves waits for its client to show that it knows; then streams that are still on their way are

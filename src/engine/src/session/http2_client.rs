@@ -7,7 +7,7 @@ use super::http_pool::Key;
 use super::http_pool::{Group, Pool};
 use super::http_wire::Opening;
 use super::http2_call::{Call, Request, end_of, sizes};
-use super::http2_kept::Kept;
+use super::http2_kept::{Cause, Refused};
 use super::http2_message::Progress;
 use crate::data::Data;
 use crate::event::{Event, HeadKind, MessageEnd, MessageStart, Reason, StreamError, Tail};
@@ -48,10 +48,13 @@ pub(super) struct Inner {
     is_batching: bool,
     /// Takes no further requests.
     pub(super) is_leaving: bool,
-    /// The server said goodbye after it had taken some requests.
+    /// The server said goodbye; and had taken some requests before.
+    is_told_goodbye: bool,
     pub(super) has_served: bool,
-    /// Requests that are to be sent over another session, by the number of their call.
-    pub(super) refused: HashMap<usize, Kept>,
+    /// Requests that are to be sent again, by the number of their call.
+    pub(super) refused: HashMap<usize, Refused>,
+    /// Requests that the server has refused since it last answered one.
+    pub(super) refusals: usize,
     requests: usize,
     /// The source of what was written last.
     writer: Option<Rc<Tap>>,
@@ -100,8 +103,10 @@ impl Http2Session {
                 dirty: Vec::new(),
                 is_batching: false,
                 is_leaving: false,
+                is_told_goodbye: false,
                 has_served: false,
                 refused: HashMap::new(),
+                refusals: 0,
                 requests: 0,
                 writer: None,
                 used: 0,
@@ -231,6 +236,7 @@ impl Http2Session {
         let inner = &mut *self.inner.borrow_mut();
         match event {
             http2::Event::Response { stream, head, end } => {
+                inner.refusals = 0;
                 let Some(call) = inner.call(stream) else { return };
                 let interim = head.is_interim();
                 if !interim {
@@ -278,7 +284,13 @@ impl Http2Session {
                         // deadline is over does this, and the client is to see what it would see without us.
                         call.deliver(cx, Event::StreamEnd(reason));
                     } else if code == ErrorCode::REFUSED_STREAM && by_peer {
-                        Self::refuse(cx, inner, call);
+                        // Those beyond the last stream of a goodbye, too.
+                        let cause = if inner.is_told_goodbye {
+                            Cause::Goodbye
+                        } else {
+                            Cause::Reset
+                        };
+                        self.refuse(cx, inner, call, cause);
                     } else {
                         call.fail(cx, &reason);
                     }
@@ -288,6 +300,7 @@ impl Http2Session {
             http2::Event::Goaway { code, last } => {
                 tracing::debug!(target: "http2", %code, "the server says goodbye");
                 inner.is_leaving = true;
+                inner.is_told_goodbye = true;
                 inner.has_served |= last > 0;
                 self.rest(cx, inner);
             }
@@ -359,10 +372,15 @@ impl Http2Session {
         if !inner.calls.is_empty() {
             return;
         }
+        self.unused(&cx.realm, inner);
+    }
+
+    /// It has no call: it waits for the next one, or says its last.
+    fn unused(&self, realm: &Rc<Realm>, inner: &mut Inner) {
         match self.pool.upgrade() {
-            Some(pool) if !inner.is_leaving && self.options.max_idle > 0.0 && !cx.realm.is_retired() => {
+            Some(pool) if !inner.is_leaving && self.options.max_idle > 0.0 && !realm.is_retired() => {
                 inner.used = pool.tick();
-                pool.watch(cx);
+                pool.watch(realm);
             }
             _ => {
                 inner.is_leaving = true;
@@ -389,7 +407,7 @@ impl Http2Session {
         for (_, call) in calls {
             let inner = &mut *self.inner.borrow_mut();
             if inner.has_served && call.stream.is_none() {
-                Self::refuse(cx, inner, call);
+                self.refuse(cx, inner, call, Cause::Goodbye);
             } else {
                 call.fail(cx, reason);
             }
@@ -538,9 +556,9 @@ impl Call2 {
             .unwrap_or(false)
     }
 
-    /// True while the response is not complete.
+    /// True while the response is not complete, or the request is not to be sent again yet.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.with(|_| ()).is_some()
+        self.with(|_| ()).is_some() || self.is_resting()
     }
 
     /// True when bytes outside of messages belong to the stream.
@@ -557,8 +575,8 @@ impl Call2 {
 
 impl Drop for Call2 {
     fn drop(&mut self) {
-        self.take_refused();
         let inner = &mut *self.session.inner.borrow_mut();
+        inner.refused.remove(&self.id);
         if inner.calls.get(self.key).is_some_and(|call| call.id == self.id) {
             let call = inner.calls.remove(self.key);
             if let Some(stream) = call.stream {
@@ -567,9 +585,9 @@ impl Drop for Call2 {
             }
             self.session.batch(inner);
             if inner.calls.is_empty()
-                && let Some(pool) = self.session.pool.upgrade()
+                && let Some(realm) = self.session.realm.upgrade()
             {
-                inner.used = pool.tick();
+                self.session.unused(&realm, inner);
             }
         }
     }

@@ -5,7 +5,7 @@ use super::http_session::Session;
 use super::http_wire::Opening;
 use super::http2_client::Http2Session;
 use crate::js::{self, Inbound};
-use crate::pipeline::{Cx, Out, Realm, Task, spawn};
+use crate::pipeline::{Out, Realm, Task, spawn};
 use crate::value::Saved;
 use rquickjs::function::{Constructor, This};
 use rquickjs::{Ctx, Function, Object, Value};
@@ -224,10 +224,10 @@ impl Pool {
     }
 
     /// Makes sure that unused sessions are looked at.
-    pub(super) fn watch(self: &Rc<Self>, cx: &Cx<'_>) {
+    pub(super) fn watch(self: &Rc<Self>, realm: &Rc<Realm>) {
         let mut reaper = self.reaper.borrow_mut();
         if reaper.as_ref().is_none_or(Task::is_done) {
-            *reaper = Some(spawn(reap(Rc::downgrade(self), Rc::downgrade(&cx.realm))));
+            *reaper = Some(spawn(reap(Rc::downgrade(self), Rc::downgrade(realm))));
         }
     }
 

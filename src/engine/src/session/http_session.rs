@@ -268,7 +268,7 @@ impl Session {
             (true, Some(pool), Some(group)) if !is_over => {
                 self.inner.borrow_mut().used = pool.tick();
                 group.put(self.clone());
-                pool.watch(cx);
+                pool.watch(&cx.realm);
             }
             (true, ..) => self.close(),
             (false, _, Some(group)) if is_over => group.unshare(self),

@@ -2,7 +2,7 @@
 
 use super::http2::{Client, get};
 use crate::limits;
-use crate::worker::testing::serve;
+use crate::worker::testing::{eventually, serve};
 use ballast_codec::Chunks;
 use ballast_codec::http1::ResponseHead;
 use ballast_codec::http2::{Config, Connection, ErrorCode, Event, Role};
@@ -35,6 +35,8 @@ enum Refusal {
     Goodbye,
     /// RST_STREAM.
     Reset(ErrorCode),
+    /// RST_STREAM with REFUSED_STREAM for so many requests of each connection, at their heads; all others are taken.
+    Few(usize),
 }
 
 async fn refuse(mut stream: TcpStream, taken: usize, refusal: Refusal) {
@@ -51,11 +53,18 @@ async fn refuse(mut stream: TcpStream, taken: usize, refusal: Refusal) {
         while let Some(event) = connection.decode(&mut input).expect("follows the rules") {
             let (stream, is_whole) = match event {
                 Event::Request { stream, head, end } => {
-                    if seen < taken {
+                    let is_taken = match refusal {
+                        Refusal::Few(count) => seen >= count,
+                        _ => seen < taken,
+                    };
+                    seen += 1;
+                    if is_taken {
                         last = stream;
                         open.insert(stream, head.target.to_vec());
+                    } else if matches!(refusal, Refusal::Few(_)) {
+                        connection.reset(stream, ErrorCode::REFUSED_STREAM);
+                        continue;
                     }
-                    seen += 1;
                     (stream, end)
                 }
                 Event::Data { stream, bytes, end } => {
@@ -90,7 +99,7 @@ async fn refuse(mut stream: TcpStream, taken: usize, refusal: Refusal) {
                     ]
                     .concat();
                 }
-                (None, Refusal::Goodbye) => {}
+                (None, Refusal::Goodbye | Refusal::Few(_)) => {}
             }
         }
         let mut output = Chunks::new();
@@ -107,7 +116,7 @@ async fn refuse(mut stream: TcpStream, taken: usize, refusal: Refusal) {
 #[tokio::test(flavor = "current_thread")]
 async fn refused_requests_are_sent_again() {
     let reset = Refusal::Reset(ErrorCode::REFUSED_STREAM);
-    let long = limits::HTTP2_AGAIN_BYTES + 1;
+    let (long, few) = (limits::HTTP2_AGAIN_BYTES + 1, limits::HTTP2_REFUSALS - 1);
     for (name, taken, refusal, body, asked, failed, connections) in [
         ("goodbye after each", 1, Refusal::Goodbye, 0, 6, 0, 6),
         ("goodbye, with a body", 2, Refusal::Goodbye, 3000, 6, 0, 3),
@@ -118,11 +127,21 @@ async fn refused_requests_are_sent_again() {
             0,
             1,
             1,
-            1 + limits::HTTP2_REFUSED_AGAIN,
+            1 + limits::HTTP2_UNSERVED_AGAIN,
         ),
         ("a body that is too long", 1, Refusal::Goodbye, long, 2, 1, 1),
         ("refused", 1, reset, 10, 2, 0, 2),
-        ("always refused", 0, reset, 0, 1, 1, 1 + limits::HTTP2_REFUSED_AGAIN),
+        ("one refused of a session", 0, Refusal::Few(1), 0, 4, 0, 1),
+        ("a few refused, with bodies", 0, Refusal::Few(few), 3000, 4, 0, 1),
+        (
+            "always refused",
+            0,
+            reset,
+            0,
+            1,
+            1,
+            (1 + limits::HTTP2_REFUSED_AGAIN).div_ceil(limits::HTTP2_REFUSALS),
+        ),
         (
             "reset for another reason",
             1,
@@ -162,5 +181,75 @@ async fn refused_requests_are_sent_again() {
             assert_eq!((lost, made.get()), (failed, connections), "{name}: failed, connections");
         };
         tokio::task::LocalSet::new().run_until(work).await;
+    }
+}
+
+/// A session that takes no more requests goes when nothing is left to wait for, also when the client did not wait for it.
+#[tokio::test(flavor = "current_thread")]
+async fn a_session_that_leaves_ends_with_its_last_call() {
+    for (name, says_goodbye, options) in [
+        ("the server said goodbye", true, ""),
+        ("no more requests are wanted", false, ", maxMessages: 1"),
+        ("none is kept", false, ", maxIdle: 0"),
+    ] {
+        let work = async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let server = listener.local_addr().expect("it is bound").port();
+            let (has_asked, is_over) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+            let (asked, over) = (has_asked.clone(), is_over.clone());
+            tokio::task::spawn_local(async move {
+                let (first, _) = listener.accept().await.expect("a connection");
+                tokio::task::spawn_local(async move {
+                    never_answer(first, says_goodbye, &asked).await;
+                    over.set(true);
+                });
+                while let Ok((stream, _)) = listener.accept().await {
+                    tokio::task::spawn_local(refuse(stream, usize::MAX, Refusal::Goodbye));
+                }
+            });
+            let served = serve(&format!(
+                "pipy().listen('127.0.0.1:PORT').demuxHTTP().to($ => $
+                    .muxHTTP(() => 'k', {{ version: 2, maxQueue: 100{options} }})
+                    .to($ => $.connect('127.0.0.1:{server}')))"
+            ))
+            .await;
+            let mut client = Client::connect(served.port).await;
+            let waiting = client.connection.send_request(&get("/1"), true).expect("can be sent");
+            let request = client.output();
+            client.stream.write_all(&request).await.expect("writes");
+            eventually("the request is there", || has_asked.get()).await;
+            if says_goodbye {
+                // Once another connection has answered, the first one is known to leave.
+                assert_eq!(client.ask(&get("/2"), None).await, "200 /2", "{name}");
+            }
+            assert!(!is_over.get(), "{name}: a call is left");
+            client.connection.reset(waiting, ErrorCode::CANCEL);
+            let reset = client.output();
+            client.stream.write_all(&reset).await.expect("writes");
+            eventually(&format!("the connection is closed: {name}"), || is_over.get()).await;
+        };
+        tokio::task::LocalSet::new().run_until(work).await;
+    }
+}
+
+/// Takes the first request, says goodbye to all others if it is told so, answers nothing, and reads until the other side closes.
+async fn never_answer(mut stream: TcpStream, says_goodbye: bool, has_asked: &Cell<bool>) {
+    let mut connection = Connection::new(Role::Server, Config::default());
+    let (mut input, mut buffer) = (Chunks::new(), vec![0; 64 << 10]);
+    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        input.push(Bytes::copy_from_slice(&buffer[..count]));
+        let mut said = Vec::new();
+        while let Some(event) = connection.decode(&mut input).expect("follows the rules") {
+            if matches!(event, Event::Request { .. }) && !has_asked.replace(true) && says_goodbye {
+                said = [&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0; 4][..]].concat();
+            }
+        }
+        let mut output = Chunks::new();
+        connection.take_output(usize::MAX, &mut output);
+        let mut bytes: Vec<u8> = output.iter().flat_map(|chunk| chunk.to_vec()).collect();
+        bytes.append(&mut said);
+        if stream.write_all(&bytes).await.is_err() {
+            return;
+        }
     }
 }
