@@ -90,11 +90,13 @@ impl Timer {
         // Connections may keep an older version alive, but its timers have stopped (repo.md section 1.1). DEVIATES: not those
         // that a connection started, for a request that waits for one would never be answered.
         let is_heard = |realm: &Rc<Realm>| self.is_asked_for.get() || !realm.is_superseded();
+        // Not after the turn: a callback may restart it. Heard or not, it is pending no more.
+        self.stop(State::Due);
         let Some(realm) = self.realm.upgrade().filter(is_heard) else {
+            self.waits.take();
+            self.object.take();
             return;
         };
-        // Not after the turn: a callback may restart it.
-        self.stop(State::Due);
         realm.turn(None, |cx, _| self.settle(&cx.js));
     }
 
@@ -184,8 +186,8 @@ impl Timeout {
 
 #[cfg(test)]
 mod tests {
-    use crate::worker::Notice;
-    use crate::worker::testing::{DEADLINE, check, codebase, exchange, serve};
+    use crate::worker::testing::{DEADLINE, check, codebase, exchange, free_port, serve};
+    use crate::worker::{Engine, Notice, Options};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
@@ -299,6 +301,41 @@ mod tests {
         // The new version's timers run: twenty ticks of the old one, if they did.
         assert_eq!(exchange(served.port, b"?").await, b"new");
         assert_eq!(ask().await, stopped);
+    }
+
+    /// What was stopped leaves its place to what the connections of the old version need.
+    #[tokio::test(flavor = "current_thread")]
+    async fn timers_that_a_reload_has_stopped_are_not_counted() {
+        let port = free_port();
+        let holding = format!(
+            "pipy({{ _all: new Array(2).fill(0).map(() => (t => (t.wait(), t))(new Timeout(0.3))) }})
+            .listen({port}).replaceData(d => d.size == 0 ? d : invoke(
+                () => (new Timeout(3600), new Data('room;')), () => new Data('none;')))"
+        );
+        let mut options = Options::default();
+        options.limits.timers = 2;
+        let engine = Engine::start(codebase("1", &[("/main.js", &holding)]), options).await;
+        let mut engine = engine.expect("starts");
+        let mut old = TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
+        let mut ask = async || {
+            let mut heard = [0; 5];
+            old.write_all(b"?").await.expect("the connection lives");
+            old.read_exact(&mut heard).await.expect("the connection lives");
+            String::from_utf8_lossy(&heard).into_owned()
+        };
+        assert_eq!(ask().await, "none;");
+        let next = "pipy().listen(PORT).replaceData(() => new Data('new'))".replace("PORT", &port.to_string());
+        engine
+            .reload(codebase("2", &[("/main.js", &next)]))
+            .await
+            .expect("reloads");
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        while ask().await != "room;" {
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "stopped timers keep their places"
+            );
+        }
     }
 
     /// No reload loses a request: what a connection of an old version waits for comes.
