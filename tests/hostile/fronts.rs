@@ -35,6 +35,16 @@ impl Front {
         )
     }
 
+    /// Ours, with a script that reads and writes the heads of both directions.
+    pub(crate) fn looking(behind: u16) -> Front {
+        Self::one(
+            "ballast",
+            |folder, port, behind, _| ballast(folder, port, behind, "looking"),
+            behind,
+            "",
+        )
+    }
+
     /// Memory of the process, KiB.
     pub(crate) fn resident_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
@@ -104,9 +114,16 @@ fn haproxy(folder: &Path, port: u16, behind: u16, _protocol: &str) -> Command {
 
 fn ballast(folder: &Path, port: u16, behind: u16, word: &str) -> Command {
     let idle = if word == "patient" { 60 } else { 2 };
+    let (asks, answers) = match word {
+        "looking" => (
+            ".handleMessageStart(m => { m.head.headers['x-set'] = '1'; m.head.headers['x-saw-te'] = m.head.headers.te })",
+            ".handleMessageStart(m => { m.head.headers['x-saw-upgrade'] = m.head.headers.upgrade })",
+        ),
+        _ => ("", ""),
+    };
     let script = format!(
         "pipy().listen('127.0.0.1:{port}', {{ idleTimeout: {idle} }}).demuxHTTP()\
-         .to($ => $.muxHTTP().to($ => $.connect('127.0.0.1:{behind}', {{ idleTimeout: 4 }})))"
+         .to($ => ${asks}.muxHTTP().to($ => $.connect('127.0.0.1:{behind}', {{ idleTimeout: 4 }})){answers})"
     );
     let path = folder.join("front.js");
     std::fs::write(&path, script).expect("the temporary folder is writable");

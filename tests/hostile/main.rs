@@ -4,6 +4,7 @@
 
 mod behind;
 mod fronts;
+mod hops;
 mod http2;
 mod http2_frames;
 mod http2_inputs;

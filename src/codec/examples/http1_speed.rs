@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout, reason = "a program whose result is what it prints")]
 use ballast_codec::Chunks;
 use ballast_codec::http1::{
-    Connection, Expect, Frame, Framing, Limits, RequestDecoder, ResponseDecoder, encode_request_head,
+    Connection, Expect, Frame, Framing, Limits, Lines, RequestDecoder, ResponseDecoder, encode_request_head,
     encode_response_head,
 };
 use bytes::{Bytes, BytesMut};
@@ -47,7 +47,13 @@ fn requests(name: &str, sent: &[u8]) {
         while let Ok(Some(frame)) = decoder.decode(&mut input) {
             if let Frame::Head(head) = frame {
                 out.clear();
-                let written = encode_request_head(&head, Framing::Absent, Connection::KeepAlive, &mut out);
+                let written = encode_request_head(
+                    &head,
+                    Framing::Absent,
+                    Connection::KeepAlive,
+                    Lines::PassedOn { keeps_upgrade: false },
+                    &mut out,
+                );
                 assert!(black_box(written).is_ok());
             }
         }
@@ -73,7 +79,13 @@ fn responses(name: &str, sent: &[u8]) {
         while let Ok(Some(frame)) = decoder.decode(&mut input) {
             if let Frame::Head(head) = frame {
                 out.clear();
-                let written = encode_response_head(&head, Framing::Length(16), Connection::KeepAlive, &mut out);
+                let written = encode_response_head(
+                    &head,
+                    Framing::Length(16),
+                    Connection::KeepAlive,
+                    Lines::PassedOn { keeps_upgrade: false },
+                    &mut out,
+                );
                 assert!(black_box(written).is_ok());
             }
         }

@@ -4,6 +4,7 @@
 //! Source: RFC 9112 3, 4, 5, 7.1; pipyjs/http.md section 3: start line, headers in order, then length or encoding, then `connection`.
 use super::grammar::{is_target, is_value};
 use super::headers::Field;
+use super::hops::{self, Named};
 use super::{Error, Headers, Method, RequestHead, ResponseHead, Version, reason_phrase};
 use bytes::{BufMut, BytesMut};
 
@@ -62,6 +63,19 @@ pub enum Connection<'a> {
     Absent,
 }
 
+/// Which lines of a head are sent, besides those that the encoder writes itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    /// All: whoever made the head says what is in it.
+    All,
+    /// The head came over another connection: what was said about that one stays behind (RFC 9110 7.6.1), as with
+    /// [`Headers::drop_hops`].
+    PassedOn {
+        /// The upgrade is passed on, too.
+        keeps_upgrade: bool,
+    },
+}
+
 /// Appends a request's head to `out`. One that came over HTTP/2 is written as 1.1, its `cookie` lines as one (RFC 9113 8.2.3).
 /// # Errors
 /// `Unsendable` for a method, target or `connection` value that would break the framing; `out` is as before then.
@@ -69,6 +83,7 @@ pub fn encode_request_head(
     head: &RequestHead,
     framing: Framing,
     connection: Connection<'_>,
+    lines: Lines,
     out: &mut BytesMut,
 ) -> Result<(), Error> {
     if !head.method.is_sendable() {
@@ -97,7 +112,13 @@ pub fn encode_request_head(
         }
         out.extend_from_slice(CHUNK_END);
     }
-    encode_headers(&head.headers, received, has_crumbs, framing, connection, out);
+    let part = Part {
+        headers: &head.headers,
+        without_cookies: has_crumbs,
+        framing,
+        lines,
+    };
+    part.encode(received, connection, out);
     Ok(())
 }
 
@@ -108,6 +129,7 @@ pub fn encode_response_head(
     head: &ResponseHead,
     framing: Framing,
     connection: Connection<'_>,
+    lines: Lines,
     out: &mut BytesMut,
 ) -> Result<(), Error> {
     if !(100..1000).contains(&head.status) {
@@ -130,7 +152,13 @@ pub fn encode_response_head(
         }
         out.extend_from_slice(CHUNK_END);
     }
-    encode_headers(&head.headers, received, false, framing, connection, out);
+    let part = Part {
+        headers: &head.headers,
+        without_cookies: false,
+        framing,
+        lines,
+    };
+    part.encode(received, connection, out);
     Ok(())
 }
 
@@ -193,50 +221,89 @@ fn received_status_line(head: &ResponseHead) -> Option<usize> {
     Some(block.len() - rest.len())
 }
 
-/// `received`: so many bytes of the received block are to stand before the lines. `without_cookies`: those have been written.
-fn encode_headers(
-    headers: &Headers,
-    received: usize,
+/// The lines of a head that are sent.
+struct Part<'a> {
+    headers: &'a Headers,
+    /// Those have been written.
     without_cookies: bool,
     framing: Framing,
-    connection: Connection<'_>,
-    out: &mut BytesMut,
-) {
-    let block = headers.block();
-    // Lines that follow each other in the received block and stand there just as they would be written are copied in one go.
-    let mut run = 0..received;
-    for field in headers.fields() {
-        if is_dropped(headers, field, framing)
-            || (without_cookies && headers.name(field).eq_ignore_ascii_case(b"cookie"))
-        {
-            continue;
+    lines: Lines,
+}
+
+impl Part<'_> {
+    /// `received`: so many bytes of the received block are to stand before the lines.
+    fn encode(&self, received: usize, connection: Connection<'_>, out: &mut BytesMut) {
+        let before = out.len();
+        if self.encode_lines(received, &Named::default(), out) {
+            // Seldom: one of the lines names others, which may have been written already.
+            out.truncate(before);
+            self.encode_lines(received, &Named::of(self.headers), out);
         }
-        match received_line(block, field) {
-            Some(line) if line.start == run.end => run.end = line.end,
-            Some(line) => {
-                out.extend_from_slice(block.get(run).unwrap_or_default());
-                run = line;
+        match self.framing {
+            Framing::Length(bytes) => encode_line(b"content-length", itoa::Buffer::new().format(bytes).as_bytes(), out),
+            Framing::Chunked => encode_line(b"transfer-encoding", b"chunked", out),
+            Framing::Absent | Framing::Given => {}
+        }
+        match connection {
+            Connection::KeepAlive => return out.extend_from_slice(b"connection: keep-alive\r\n\r\n"),
+            Connection::Close => out.extend_from_slice(b"connection: close\r\n"),
+            Connection::Value(value) => encode_line(b"connection", value, out),
+            Connection::Absent => {}
+        }
+        out.extend_from_slice(CHUNK_END);
+    }
+
+    /// Appends the lines but for those named; yields whether there may be names that have not been asked for.
+    fn encode_lines(&self, received: usize, named: &Named, out: &mut BytesMut) -> bool {
+        let (headers, block) = (self.headers, self.headers.block());
+        // Lines that follow each other in the received block and stand there just as they would be written are copied in one go.
+        let mut run = 0..received;
+        let mut names_more = false;
+        for field in headers.fields() {
+            if self.is_dropped(field, named, &mut names_more)
+                || (self.without_cookies && headers.name(field).eq_ignore_ascii_case(b"cookie"))
+            {
+                continue;
             }
-            None => {
-                out.extend_from_slice(block.get(run).unwrap_or_default());
-                run = 0..0;
-                encode_line(headers.name(field), headers.value(field), out);
+            match received_line(block, field) {
+                Some(line) if line.start == run.end => run.end = line.end,
+                Some(line) => {
+                    out.extend_from_slice(block.get(run).unwrap_or_default());
+                    run = line;
+                }
+                None => {
+                    out.extend_from_slice(block.get(run).unwrap_or_default());
+                    run = 0..0;
+                    encode_line(headers.name(field), headers.value(field), out);
+                }
             }
         }
+        out.extend_from_slice(block.get(run).unwrap_or_default());
+        names_more
     }
-    out.extend_from_slice(block.get(run).unwrap_or_default());
-    match framing {
-        Framing::Length(bytes) => encode_line(b"content-length", itoa::Buffer::new().format(bytes).as_bytes(), out),
-        Framing::Chunked => encode_line(b"transfer-encoding", b"chunked", out),
-        Framing::Absent | Framing::Given => {}
+
+    fn is_dropped(&self, field: &Field, named: &Named, names_more: &mut bool) -> bool {
+        let headers = self.headers;
+        let is = |name: &[u8]| headers.name(field).eq_ignore_ascii_case(name);
+        // The length of a name rules most lines out before any comparison.
+        let is_ours = match field.name_len {
+            10 if is(b"connection") => {
+                *names_more |= self.lines != Lines::All && hops::names_more(headers.value(field));
+                true
+            }
+            10 => is(b"keep-alive"),
+            14 => self.framing != Framing::Given && is(b"content-length"),
+            17 => is(b"transfer-encoding"),
+            _ => false,
+        };
+        is_ours
+            || match self.lines {
+                Lines::All => false,
+                Lines::PassedOn { keeps_upgrade } => {
+                    hops::is_hop(headers, field, keeps_upgrade) || named.has(headers, field, keeps_upgrade)
+                }
+            }
     }
-    match connection {
-        Connection::KeepAlive => return out.extend_from_slice(b"connection: keep-alive\r\n\r\n"),
-        Connection::Close => out.extend_from_slice(b"connection: close\r\n"),
-        Connection::Value(value) => encode_line(b"connection", value, out),
-        Connection::Absent => {}
-    }
-    out.extend_from_slice(CHUNK_END);
 }
 
 /// The whole line of `field` in the received block, if it reads `name: value CRLF` there.
@@ -255,15 +322,4 @@ fn encode_line(name: &[u8], value: &[u8], out: &mut BytesMut) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(CHUNK_END);
-}
-
-fn is_dropped(headers: &Headers, field: &Field, framing: Framing) -> bool {
-    let is = |name: &[u8]| headers.name(field).eq_ignore_ascii_case(name);
-    // The length of a name rules most lines out before any comparison.
-    match field.name_len {
-        10 => is(b"connection") || is(b"keep-alive"),
-        14 => framing != Framing::Given && is(b"content-length"),
-        17 => is(b"transfer-encoding"),
-        _ => false,
-    }
 }

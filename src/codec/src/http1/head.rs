@@ -105,6 +105,11 @@ impl RequestHead {
         is_upgrade(self.version, &self.headers)
     }
 
+    /// Whether its `upgrade` is passed on: it asks for WebSocket, which is what a proxy can be a tunnel for.
+    pub fn passes_upgrade(&self) -> bool {
+        self.is_upgrade() && self.headers.has_token("upgrade", "websocket")
+    }
+
     /// Whether the sender waits for a 100 before it sends the body (RFC 9110 10.1.1; not on HTTP/1.0).
     pub fn expects_continue(&self) -> bool {
         self.version != Version::Http10 && self.headers.has_token("expect", "100-continue")
@@ -150,6 +155,11 @@ impl ResponseHead {
     /// Whether it changes the protocol: status 101.
     pub fn is_upgrade(&self) -> bool {
         self.status == 101
+    }
+
+    /// Whether its `upgrade` is for whoever asked: it changes the protocol, or says which one is required (RFC 9110 15.5.22).
+    pub fn passes_upgrade(&self) -> bool {
+        matches!(self.status, 101 | 426)
     }
 
     /// Whether another response to the same request follows: 1xx but 101.

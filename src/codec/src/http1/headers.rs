@@ -4,6 +4,7 @@
 //! Source: RFC 9110 5; pipyjs/http.md section 1.
 use super::Error;
 use super::grammar::{is_token, is_value, trim};
+use super::hops::{self, Named};
 use bytes::Bytes;
 use std::fmt;
 
@@ -159,6 +160,23 @@ impl Headers {
         fields.retain(|field| !self.is_named(field, name));
         self.fields = fields;
         before - self.fields.len()
+    }
+
+    /// Drops the lines that were received about the connection they came over, and are not for the next one: `connection` and
+    /// what it names, `te`, `proxy-connection`, and `upgrade` unless it is passed on (RFC 9110 7.6.1). Lines that were set
+    /// since, and `host`, stay.
+    pub fn drop_hops(&mut self, keeps_upgrade: bool) {
+        let named = match self.get_all("connection").any(hops::names_more) {
+            true => Named::of(self),
+            false => Named::default(),
+        };
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.retain(|field| {
+            !(self.is_named(field, "connection")
+                || hops::is_hop(self, field, keeps_upgrade)
+                || named.has(self, field, keeps_upgrade))
+        });
+        self.fields = fields;
     }
 
     /// Bytes that this keeps alive, the received block included.

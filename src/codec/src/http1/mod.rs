@@ -16,6 +16,7 @@ mod gather;
 pub(crate) mod grammar;
 mod head;
 pub(crate) mod headers;
+mod hops;
 mod machine;
 pub(crate) mod method;
 mod parse;
@@ -26,7 +27,7 @@ mod scan;
 mod target;
 
 pub use encode::{
-    CHUNK_END, Connection, Framing, LAST_CHUNK, encode_chunk_start, encode_request_head, encode_response_head,
+    CHUNK_END, Connection, Framing, LAST_CHUNK, Lines, encode_chunk_start, encode_request_head, encode_response_head,
 };
 pub use error::{Error, Place};
 pub use head::{RequestHead, ResponseHead, Scheme, Version};

@@ -1,7 +1,7 @@
 //! What heads and chunks look like on the wire: pipyjs/http.md section 3, RFC 9112 7.1.
 use crate::property::{Seen, Tunnel, requests, responses};
 use ballast_codec::http1::{
-    Connection, Error, Expect, Framing, Headers, Limits, Method, RequestHead, ResponseHead, Scheme, Version,
+    Connection, Error, Expect, Framing, Headers, Limits, Lines, Method, RequestHead, ResponseHead, Scheme, Version,
     encode_chunk_start, encode_request_head, encode_response_head, reason_phrase,
 };
 use bytes::{Bytes, BytesMut};
@@ -21,14 +21,14 @@ fn text(out: &BytesMut) -> &str {
 #[track_caller]
 fn request(head: &RequestHead, framing: Framing, connection: Connection<'_>, expected: &str) {
     let mut out = BytesMut::from("before|");
-    encode_request_head(head, framing, connection, &mut out).expect("sendable");
+    encode_request_head(head, framing, connection, Lines::All, &mut out).expect("sendable");
     assert_eq!(text(&out), format!("before|{expected}"));
 }
 
 #[track_caller]
 fn response(head: &ResponseHead, framing: Framing, connection: Connection<'_>, expected: &str) {
     let mut out = BytesMut::new();
-    encode_response_head(head, framing, connection, &mut out).expect("sendable");
+    encode_response_head(head, framing, connection, Lines::All, &mut out).expect("sendable");
     assert_eq!(text(&out), expected);
 }
 
@@ -318,7 +318,7 @@ fn nothing_that_breaks_the_framing_is_sent() {
             target: Bytes::copy_from_slice(target),
             ..RequestHead::default()
         };
-        let result = encode_request_head(&head, Framing::Absent, Connection::Absent, &mut out);
+        let result = encode_request_head(&head, Framing::Absent, Connection::Absent, Lines::All, &mut out);
         assert!(matches!(result, Err(Error::Unsendable(_))), "{head:?}");
     }
     for (status, reason) in [(99, &b""[..]), (1000, b""), (200, b"OK\r\nX: y")] {
@@ -328,13 +328,13 @@ fn nothing_that_breaks_the_framing_is_sent() {
             ..ResponseHead::default()
         };
         assert!(matches!(
-            encode_response_head(&head, Framing::Absent, Connection::Absent, &mut out),
+            encode_response_head(&head, Framing::Absent, Connection::Absent, Lines::All, &mut out),
             Err(Error::Unsendable(_))
         ));
     }
     let bad = Connection::Value(b"x\r\nY: z");
-    assert!(encode_request_head(&RequestHead::default(), Framing::Absent, bad, &mut out).is_err());
-    assert!(encode_response_head(&ResponseHead::default(), Framing::Absent, bad, &mut out).is_err());
+    assert!(encode_request_head(&RequestHead::default(), Framing::Absent, bad, Lines::All, &mut out).is_err());
+    assert!(encode_response_head(&ResponseHead::default(), Framing::Absent, bad, Lines::All, &mut out).is_err());
     assert!(out.is_empty(), "a refused head leaves no bytes");
 }
 

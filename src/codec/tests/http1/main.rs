@@ -4,6 +4,7 @@
 mod deviations;
 mod encode;
 mod fuzz;
+mod hops;
 mod hostile;
 mod property;
 mod requests;

@@ -2,8 +2,8 @@
 //!
 //! Source: style.md 2.9: cuts do not matter, memory is bounded, what was decoded can be encoded and decoded again.
 use ballast_codec::http1::{
-    CHUNK_END, Connection, Error, Expect, Frame, Framing, Headers, LAST_CHUNK, Limits, RequestDecoder, RequestHead,
-    ResponseDecoder, ResponseHead, Tail, encode_chunk_start, encode_request_head, encode_response_head,
+    CHUNK_END, Connection, Error, Expect, Frame, Framing, Headers, LAST_CHUNK, Limits, Lines, RequestDecoder,
+    RequestHead, ResponseDecoder, ResponseHead, Tail, encode_chunk_start, encode_request_head, encode_response_head,
 };
 use ballast_codec::split::feed;
 use bytes::{Bytes, BytesMut};
@@ -257,7 +257,8 @@ fn again_requests(seen: &[Seen<RequestHead>]) {
             false => Framing::of_request(&head.method, body.len() as u64),
         };
         let mut out = BytesMut::new();
-        encode_request_head(&head, framing, Connection::KeepAlive, &mut out).expect("a decoded head can be sent");
+        encode_request_head(&head, framing, Connection::KeepAlive, Lines::All, &mut out)
+            .expect("a decoded head can be sent");
         append_body(&body, framing, &mut out);
         let again = messages(&requests(&limits, Tunnel::Refuse, &[out.freeze()]));
         let [(other, other_body)] = again.as_slice() else {
@@ -282,7 +283,8 @@ fn again_responses(seen: &[Seen<ResponseHead>]) {
             false => Framing::of_response(&head, false, body.len() as u64),
         };
         let mut out = BytesMut::new();
-        encode_response_head(&head, framing, Connection::Close, &mut out).expect("a decoded head can be sent");
+        encode_response_head(&head, framing, Connection::Close, Lines::All, &mut out)
+            .expect("a decoded head can be sent");
         append_body(&body, framing, &mut out);
         let again = messages(&responses(&limits, &[Expect::Other], &[out.freeze()]));
         let [(other, other_body)] = again.as_slice() else {

@@ -1,7 +1,7 @@
 //! Heads and tails between their native form and JavaScript objects. Source: pipyjs/http.md section 1.
 //! The object is made when a script first looks: head_object.rs.
 
-use super::head_object::{add_header, left_as, object_of, standing};
+use super::head_object::{add_header, drop_hops, left_as, object_of, standing};
 use super::websocket::websocket_object;
 use super::{List, Result, bounds, is_nullish, number_of, throw_error, throw_type, value_to_text};
 use crate::event::{Head, HeadKind, Shown, Tail};
@@ -139,6 +139,8 @@ pub(crate) fn request_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<Reque
         return Ok(RequestHead::default());
     };
     let object = &object;
+    let mut headers = headers_of(ctx, object)?;
+    head.shown().iter().for_each(|shown| drop_hops(shown, &mut headers));
     let method = text(object, "method")?;
     let target = text(object, "path")?;
     let scheme = text(object, "scheme")?.unwrap_or_default();
@@ -148,7 +150,7 @@ pub(crate) fn request_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<Reque
         version: version(object)?,
         scheme: Scheme::new(scheme.as_bytes()),
         authority: text(object, "authority")?.map_or_else(Bytes::new, Bytes::from),
-        headers: headers_of(ctx, object)?,
+        headers,
     })
 }
 
@@ -185,11 +187,13 @@ pub(crate) fn response_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<Resp
             }
         },
     };
+    let mut headers = headers_of(ctx, object)?;
+    head.shown().iter().for_each(|shown| drop_hops(shown, &mut headers));
     Ok(ResponseHead {
         status,
         reason: text(object, "statusText")?.map_or_else(Bytes::new, Bytes::from),
         version: version(object)?,
-        headers: headers_of(ctx, object)?,
+        headers,
     })
 }
 

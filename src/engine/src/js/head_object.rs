@@ -7,7 +7,7 @@ use super::names::{Field, Kind, Name, is_number, kind_of, object_prototype};
 use super::{List, Result, is_nullish};
 use crate::event::{HeadKind, Shown};
 use crate::limits;
-use ballast_codec::http1::{Headers, Method, Version};
+use ballast_codec::http1::{Headers, Method, RequestHead, ResponseHead, Version};
 use bytes::Bytes;
 use rquickjs::class::{JsCell, PropertyDescriptor, PropertyName, Trace, Tracer};
 use rquickjs::{Array, Atom, Class, Ctx, JsLifetime, Object, Value};
@@ -90,27 +90,73 @@ pub(super) fn left_as(shown: &Shown) -> Option<HeadKind> {
     if shown.is_plain.get() {
         return None;
     }
-    // `connection` is not among what scripts see, and a head that shows no `protocol` is one of HTTP/1.1.
-    let as_seen = |lines: &mut Headers, version: &mut Version| {
-        if lines.contains("connection") {
-            lines.remove("connection");
-        }
-        if *version == Version::Http2 {
-            *version = Version::Http11;
-        }
-    };
     match shown.native.borrow().as_ref()? {
         HeadKind::Request(request) if is_simple(&request.headers) => {
             let mut request = request.clone();
-            as_seen(&mut request.headers, &mut request.version);
+            let keeps = Keeps::of_request(&request);
+            as_seen(&mut request.headers, &mut request.version, keeps);
             Some(HeadKind::Request(request))
         }
         HeadKind::Response(response) if is_simple(&response.headers) => {
             let mut response = response.clone();
-            as_seen(&mut response.headers, &mut response.version);
+            let keeps = Keeps::of_response(&response);
+            as_seen(&mut response.headers, &mut response.version, keeps);
             Some(HeadKind::Response(response))
         }
         _ => None,
+    }
+}
+
+/// What is kept of the lines about the connection that a head came over.
+#[derive(Clone, Copy)]
+enum Keeps {
+    /// All but `connection`: it makes a tunnel.
+    All,
+    Upgrade(bool),
+}
+
+impl Keeps {
+    fn of_request(head: &RequestHead) -> Self {
+        match head.method {
+            Method::Connect => Keeps::All,
+            _ => Keeps::Upgrade(head.passes_upgrade()),
+        }
+    }
+
+    fn of_response(head: &ResponseHead) -> Self {
+        Keeps::Upgrade(head.passes_upgrade())
+    }
+}
+
+/// `connection` is not among what scripts see, so what it says is heeded here; and a head that shows no `protocol` is one of HTTP/1.1.
+/// HTTP/2 has no such lines but `te`, which its encoder knows.
+fn as_seen(lines: &mut Headers, version: &mut Version, keeps: Keeps) {
+    match (*version, keeps) {
+        (Version::Http2, _) => *version = Version::Http11,
+        (_, Keeps::Upgrade(keeps_upgrade)) => lines.drop_hops(keeps_upgrade),
+        (_, Keeps::All) => drop(lines.remove("connection")),
+    }
+}
+
+/// Takes from the lines that a plain object was made of, and that scripts have not touched as such, what is about the connection that
+/// the head came over.
+pub(super) fn drop_hops(shown: &Shown, lines: &mut Headers) {
+    if shown.is_plain.get() {
+        return;
+    }
+    let (received, keeps) = match &*shown.native.borrow() {
+        Some(HeadKind::Request(head)) => (head.headers.clone(), Keeps::of_request(head)),
+        Some(HeadKind::Response(head)) => (head.headers.clone(), Keeps::of_response(head)),
+        _ => return,
+    };
+    let mut left = received.clone();
+    as_seen(&mut left, &mut Version::Http11, keeps);
+    for (name, _) in received.iter() {
+        if let Ok(name) = std::str::from_utf8(name).map_err(drop)
+            && !left.contains(name)
+        {
+            lines.remove(name);
+        }
     }
 }
 

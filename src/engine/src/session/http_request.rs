@@ -6,7 +6,7 @@ use super::http_response::{has_token, is_websocket};
 use crate::data::Data;
 use crate::event::{Head, HeadKind};
 use crate::js;
-use ballast_codec::http1::{Connection, Expect, Framing, Method, RequestHead, Version, encode_request_head};
+use ballast_codec::http1::{Connection, Expect, Framing, Lines, Method, RequestHead, Version, encode_request_head};
 use bytes::Bytes;
 use rquickjs::Ctx;
 use std::rc::Rc;
@@ -74,8 +74,12 @@ impl RequestWriter {
             None if head.method == Method::Connect => Connection::Absent,
             None => Connection::KeepAlive,
         };
+        let lines = match is_native && head.method != Method::Connect {
+            true => Lines::PassedOn { keeps_upgrade: upgrade },
+            false => Lines::All,
+        };
         let (bytes, inlined) = write_block(|block| {
-            encode_request_head(head, framing, connection, block)?;
+            encode_request_head(head, framing, connection, lines, block)?;
             Ok(matches!(extent, Extent::Whole(_)) && inline(body, block))
         })?;
         let follows = if inlined { Follows::Nothing } else { follows };

@@ -5,7 +5,9 @@ use super::http_encode::{Extent, Follows, HeadWriter, Problem, inline, write_blo
 use crate::data::Data;
 use crate::event::{Head, HeadKind};
 use crate::js;
-use ballast_codec::http1::{Connection, Expect, Framing, RequestHead, ResponseHead, Version, encode_response_head};
+use ballast_codec::http1::{
+    Connection, Expect, Framing, Lines, RequestHead, ResponseHead, Version, encode_response_head,
+};
 use bytes::Bytes;
 use rquickjs::Ctx;
 use std::rc::Rc;
@@ -48,6 +50,15 @@ pub(crate) struct ResponseInfo {
     pub interim: bool,
 }
 
+/// Who has made a head.
+#[derive(Clone, Copy)]
+enum Given<'a> {
+    /// A peer: it is passed on.
+    Native,
+    /// A script, with this `connection`.
+    Script(Option<&'a [u8]>),
+}
+
 impl ResponseWriter {
     /// For the response to a request of HTTP/1.1 that lets the connection stay.
     pub(super) fn to_plain() -> Self {
@@ -76,7 +87,7 @@ impl ResponseWriter {
     fn encode(
         &self,
         head: &ResponseHead,
-        given: Option<&[u8]>,
+        given: Given<'_>,
         extent: Extent,
         body: &Data,
     ) -> Result<(Bytes, Follows, ResponseInfo), Problem> {
@@ -87,6 +98,13 @@ impl ResponseWriter {
             };
             return self.encode(&head, given, extent, body);
         }
+        let (given, lines) = match given {
+            Given::Native => {
+                let keeps_upgrade = head.passes_upgrade();
+                (None, Lines::PassedOn { keeps_upgrade })
+            }
+            Given::Script(connection) => (connection, Lines::All),
+        };
         let to_head = self.to == Expect::Head;
         let tunnel = match self.to {
             Expect::Connect => (200..300).contains(&head.status),
@@ -123,7 +141,7 @@ impl ResponseWriter {
         };
         let whole = matches!(extent, Extent::Whole(_)) && follows == Follows::Plain;
         let (bytes, inlined) = write_block(|block| {
-            encode_response_head(head, framing, connection, block)?;
+            encode_response_head(head, framing, connection, lines, block)?;
             Ok(whole && inline(body, block))
         })?;
         let follows = if inlined { Follows::Nothing } else { follows };
@@ -146,10 +164,15 @@ impl HeadWriter for ResponseWriter {
             && let HeadKind::Response(response) = &*head.0.borrow()
         {
             // `connection` of a decoded head was meant for us, not for the next hop.
-            return self.encode(response, None, extent, body);
+            return self.encode(response, Given::Native, extent, body);
         }
         let response = js::response_of(js, head)?;
-        self.encode(&response, response.headers.get("connection"), extent, body)
+        self.encode(
+            &response,
+            Given::Script(response.headers.get("connection")),
+            extent,
+            body,
+        )
     }
 
     fn drops_body(&self) -> bool {
