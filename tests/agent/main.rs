@@ -11,6 +11,7 @@ mod container;
 mod errors;
 mod hostile_scripts;
 mod life;
+mod link;
 mod metrics;
 mod plain;
 mod proxy;

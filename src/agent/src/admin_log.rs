@@ -2,13 +2,13 @@
 //! then what comes. Not for: what a follower says; it is read for its pings and its end. Source: pipyjs/repo.md section 5;
 //! RFC 6455 sections 4.2 (handshake), 5.5 (control frames).
 
+use crate::frames::{Frames, PING, PONG};
 use crate::limits;
-use crate::log::Tail;
-use ballast_engine::Chunks;
-use ballast_engine::websocket::{self, CLOSE, Decoder, Part, TEXT};
+use crate::log::{Tail, with_lost};
+use ballast_engine::websocket::{CLOSE, TEXT};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
@@ -19,13 +19,11 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use ring::digest;
 use std::io;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, interval_at};
 
 /// Section 1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-const PING: u8 = 9;
-const PONG: u8 = 10;
 
 /// What the server says to the client's key; None: it is no handshake of this version.
 pub(crate) fn accept(headers: &HeaderMap) -> Option<HeaderValue> {
@@ -41,10 +39,15 @@ pub(crate) fn accept(headers: &HeaderMap) -> Option<HeaderValue> {
     if !has(CONNECTION, "upgrade") || !has(UPGRADE, "websocket") || !has(SEC_WEBSOCKET_VERSION, "13") {
         return None;
     }
+    HeaderValue::from_str(&answer_to(headers.get(SEC_WEBSOCKET_KEY)?.as_bytes())).ok()
+}
+
+/// What a server says to this key. Source: section 4.2.2.
+pub(crate) fn answer_to(key: &[u8]) -> String {
     let mut hash = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
-    hash.update(headers.get(SEC_WEBSOCKET_KEY)?.as_bytes());
+    hash.update(key);
     hash.update(GUID);
-    HeaderValue::from_str(&BASE64_STANDARD.encode(hash.finish())).ok()
+    BASE64_STANDARD.encode(hash.finish())
 }
 
 /// The answer to a request that is no such handshake.
@@ -75,96 +78,29 @@ pub(crate) fn follow(request: Request<Incoming>, accept: HeaderValue, tail: Tail
     response
 }
 
-async fn stream(socket: impl AsyncRead + AsyncWrite, mut tail: Tail) -> io::Result<()> {
-    let (mut reader, mut writer) = tokio::io::split(socket);
-    let mut said = Said::new();
+async fn stream(socket: impl AsyncRead + AsyncWrite + Unpin, mut tail: Tail) -> io::Result<()> {
+    let mut socket = Frames::new(socket, false);
     let mut pings = interval_at(Instant::now() + limits::LOG_PING, limits::LOG_PING);
     loop {
         tokio::select! {
-            (lost, lines) = tail.next() => {
-                let lines = String::from_utf8_lossy(&lines);
-                let text = match lost {
-                    0 => lines.into_owned(),
-                    lost => format!("[{lost} lines were dropped: they came faster than they were read]\n{lines}"),
-                };
-                send(&mut writer, TEXT, text.as_bytes()).await?;
+            lines = tail.next() => {
+                let lines = with_lost(lines);
+                socket.send(TEXT, String::from_utf8_lossy(&lines).as_bytes()).await?;
             }
-            read = said.read(&mut reader) => {
+            read = socket.read() => {
                 if read? == 0 {
                     return Ok(());
                 }
-                while let Some((opcode, body)) = said.control()? {
+                while let Some((opcode, body)) = socket.message()? {
                     match opcode {
-                        CLOSE => return send(&mut writer, CLOSE, body.get(..2).unwrap_or_default()).await,
-                        _ => send(&mut writer, PONG, &body).await?,
+                        CLOSE => return socket.send(CLOSE, body.get(..2).unwrap_or_default()).await,
+                        PING => socket.send(PONG, &body).await?,
+                        _ => {}
                     }
                 }
             }
-            _ = pings.tick() => send(&mut writer, PING, b"").await?,
+            _ = pings.tick() => socket.send(PING, b"").await?,
         }
-    }
-}
-
-/// One frame.
-async fn send(writer: &mut WriteHalf<impl AsyncWrite>, opcode: u8, body: &[u8]) -> io::Result<()> {
-    let mut frame = BytesMut::with_capacity(body.len() + 16);
-    websocket::encode_header(opcode, true, None, body.len(), &mut frame);
-    frame.extend_from_slice(body);
-    while !frame.is_empty() {
-        // Each part that is taken gives it its whole time again.
-        let taken = timeout(limits::LOG_STALL, writer.write_buf(&mut frame));
-        taken.await.map_err(|_| io::ErrorKind::TimedOut)??;
-    }
-    timeout(limits::LOG_STALL, writer.flush())
-        .await
-        .map_err(|_| io::ErrorKind::TimedOut)?
-}
-
-/// What the follower has said.
-struct Said {
-    decoder: Decoder,
-    input: Chunks,
-    /// The control frame that is being read.
-    control: Option<(u8, BytesMut)>,
-}
-
-impl Said {
-    fn new() -> Self {
-        Said {
-            decoder: Decoder::new(limits::LOG_MESSAGE_BYTES),
-            input: Chunks::new(),
-            control: None,
-        }
-    }
-
-    async fn read(&mut self, reader: &mut ReadHalf<impl AsyncRead>) -> io::Result<usize> {
-        let mut block = [0; 1024];
-        let count = reader.read(&mut block).await?;
-        self.input
-            .push(Bytes::copy_from_slice(block.get(..count).unwrap_or_default()));
-        Ok(count)
-    }
-
-    /// The next ping or close; the rest is read and let go.
-    fn control(&mut self) -> io::Result<Option<(u8, Bytes)>> {
-        while let Some(part) = self.decoder.decode(&mut self.input).map_err(io::Error::other)? {
-            match part {
-                Part::Start(head) => {
-                    self.control = matches!(head.opcode, CLOSE | PING).then(|| (head.opcode, BytesMut::new()));
-                }
-                Part::Body(bytes) => {
-                    if let Some((_, body)) = &mut self.control {
-                        body.extend_from_slice(&bytes);
-                    }
-                }
-                Part::End => {
-                    if let Some((opcode, body)) = self.control.take() {
-                        return Ok(Some((opcode, body.freeze())));
-                    }
-                }
-            }
-        }
-        Ok(None)
     }
 }
 

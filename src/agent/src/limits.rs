@@ -68,6 +68,18 @@ pub(crate) const LOG_STALL: Duration = Duration::from_secs(300);
 pub(crate) const LOG_PING: Duration = Duration::from_secs(30);
 /// Bytes of a message that a follower sends in fragments; nothing is done with it.
 pub(crate) const LOG_MESSAGE_BYTES: usize = 4096;
+/// Bytes of the message that answers `log/tail/NAME` of the admin link, the newest lines of that log.
+pub(crate) const LINK_TAIL_BYTES: usize = 256 << 10;
+/// Logs that the Repo follows over the admin link at one time.
+pub(crate) const LINK_LOGS: usize = 32;
+/// First and longest time before the admin link is opened again; half of each is chance.
+pub(crate) const LINK_BACKOFF: (Duration, Duration) = (POLL_PERIOD, Duration::from_secs(300));
+/// An admin link that was up for so long counts as good: it is opened again after the first time.
+pub(crate) const LINK_STEADY: Duration = Duration::from_secs(30);
+/// Time between two looks that the Repo asks for over the admin link.
+pub(crate) const LINK_LOOK: Duration = Duration::from_secs(1);
+/// Time for the last words on the admin link when the process ends.
+pub(crate) const LINK_CLOSE: Duration = Duration::from_millis(500);
 /// Loggers of scripts whose lines are kept.
 pub(crate) const LOGGERS: usize = 16;
 /// Bytes of log that the agent keeps in memory.

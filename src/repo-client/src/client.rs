@@ -199,7 +199,8 @@ fn without_credentials(url: &str) -> String {
     format!("{scheme}://{host}{path}")
 }
 
-fn transport(method: &Method, url: &Url, e: &reqwest::Error) -> Error {
+/// The error for an exchange that broke.
+pub(crate) fn transport(method: &Method, url: &Url, e: &reqwest::Error) -> Error {
     let hint = if e.is_timeout() {
         "it takes too long; is the repo overloaded or a firewall in between?"
     } else if e.is_connect() {

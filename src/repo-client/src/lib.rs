@@ -2,7 +2,8 @@
 //! bound on what crosses the wire, and the HTTP client of the Repo. Not for: serving or storing codebases (`ballast-repo`),
 //! deriving them from Pods (`ballast-derive`). Source: the Repo's HTTP protocol, sections 1 to 4.
 //!
-//! - [`Worker`]: the reading side, rooted at one codebase: [`Worker::poll`], [`Worker::fetch_all`], [`Worker::post_status`]
+//! - [`Worker`]: the reading side, rooted at one codebase: [`Worker::poll`], [`Worker::fetch_all`], [`Worker::post_status`],
+//!   [`Worker::open_link`]
 //! - [`Writer`]: the editing side, rooted at one Repo: create, upload, commit, publish in place, delete
 //! - [`pod`]: the document `/config/pod.json` of a Pod's codebase
 //! - [`path`]: which names and paths are allowed
@@ -23,6 +24,8 @@ mod writer;
 
 pub use client::{Options, Resolve, Resolving};
 pub use error::Error;
+/// The connection of an admin link.
+pub use reqwest::Upgraded;
 pub use snapshot::{FileVersion, Snapshot};
 pub use worker::{Poll, Polled, Version, Worker};
 pub use writer::{Info, Upload, Writer};

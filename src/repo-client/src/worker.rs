@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, LAST_MODIFIED};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::header::{
+    ACCEPT, CONNECTION, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, LAST_MODIFIED, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use reqwest::{Method, StatusCode, Upgraded, Url};
 use tracing::warn;
 
-use crate::client::{Client, Options, below, body, failure, malformed, parse, send, shown};
+use crate::client::{Client, Options, below, body, failure, malformed, parse, send, shown, transport};
 use crate::error::Error;
 use crate::limits::{
     MAX_CODEBASE_BYTES, MAX_FILE_BYTES, MAX_FILES, MAX_LIST_BYTES, MAX_WAIT, REQUEST_TIMEOUT, REVISION_HEADER, TAR_TYPE,
@@ -229,6 +232,30 @@ impl Worker {
         let request = self.client.request(&method, &self.root);
         let request = request.header(CONTENT_TYPE, "application/json").body(json.into());
         Ok(send(&method, &self.root, request).await?.status().as_u16())
+    }
+
+    /// Opens the admin link of the worker of that name: a WebSocket. `key`: the client's part of its handshake. Returns the
+    /// server's part, for the caller to judge, and the connection.
+    ///
+    /// # Errors
+    /// No answer, or another status than 101: the Repo has no such link.
+    pub async fn open_link(&self, uuid: &str, key: &str) -> Result<(String, Upgraded), Error> {
+        let method = Method::GET;
+        let url = below(&self.root, uuid);
+        let request = self
+            .client
+            .request(&method, &url)
+            .header(CONNECTION, "Upgrade")
+            .header(UPGRADE, "websocket")
+            .header(SEC_WEBSOCKET_VERSION, "13")
+            .header(SEC_WEBSOCKET_KEY, key);
+        let response = send(&method, &url, request).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(failure(&method, &url, response).await);
+        }
+        let accept = text(response.headers(), SEC_WEBSOCKET_ACCEPT.as_str()).to_owned();
+        let upgraded = response.upgrade().await;
+        Ok((accept, upgraded.map_err(|e| transport(&method, &url, &e))?))
     }
 
     async fn fetch_each(&self, paths: &[String]) -> Result<BTreeMap<String, Bytes>, Error> {

@@ -66,7 +66,10 @@ pub(super) static FLAGS: &[Flag] = &[
         "begin a new log file when one is so old: seconds, 5m, 2h, 1d",
     ),
     value(&["--log-local"], "stdout|stderr|null", "where the log goes (stderr)"),
-    flag(&["--log-local-only"], "do not send the log to the Repo (it never is)"),
+    flag(
+        &["--log-local-only"],
+        "do not send the log to the Repo, whatever it asks for",
+    ),
     value(
         &["--log-history-limit"],
         "SIZE",

@@ -25,6 +25,8 @@ pub(crate) struct RunConfig {
     pub(crate) log_to: LogTo,
     /// A file that it goes to as well.
     pub(crate) log_file: Option<PathBuf>,
+    /// Whether the Repo may read it over the admin link.
+    pub(crate) log_to_repo: bool,
     /// When that file is full.
     pub(crate) log_rotation: Rotation,
     /// Bytes of log kept in memory.
@@ -134,6 +136,7 @@ fn parse(program: &str, args: &[String]) -> Result<Command, String> {
         log_level: LogLevel::default(),
         log_to: LogTo::Stderr,
         log_file: None,
+        log_to_repo: true,
         log_rotation: Rotation::default(),
         log_history_bytes: limits::LOG_HISTORY_BYTES.0,
         reload: true,
@@ -226,7 +229,7 @@ fn parse(program: &str, args: &[String]) -> Result<Command, String> {
                     .filter(|bytes| *bytes <= limits::LOG_HISTORY_BYTES.1)
                     .ok_or_else(|| bad("bytes, or with k or m behind, at most 256m"))?;
             }
-            "--log-local-only" => {}
+            "--log-local-only" => config.log_to_repo = false,
             "--no-graph" => config.graph = false,
             "--script-heap" => {
                 let bytes = size(value).filter(|bytes| limits::SCRIPT_HEAP.contains(bytes));
@@ -315,7 +318,8 @@ fn remote(url: &str) -> Result<Program, String> {
     match rest.split_once('/') {
         Some((_, path)) if !path.is_empty() => Ok(Program::Remote(url.to_owned())),
         _ => Err(format!(
-            "{} names no codebase; give its whole address, as in http://host:port/repo/name/",
+            "{} names no codebase, and to stand in for a Repo is not in this program; give the whole address of a codebase, as in \
+             http://host:port/repo/name/",
             crate::log::redact(url)
         )),
     }

@@ -57,6 +57,7 @@ impl Current {
 /// See the module.
 pub(crate) struct Feed {
     current: Current,
+    look: Arc<Notify>,
     /// Another name of the same codebase, asked when the Repo does not know the current one.
     alias: Option<Worker>,
     held: Option<Snapshot>,
@@ -73,6 +74,7 @@ impl Feed {
     pub(crate) fn new(worker: Worker, alias: Option<Worker>, held: Option<Snapshot>) -> Self {
         Feed {
             current: Current(Arc::new(Mutex::new(worker))),
+            look: Arc::default(),
             alias,
             held,
             files: None,
@@ -86,12 +88,18 @@ impl Feed {
         self.current.clone()
     }
 
+    /// Notify it to have the Repo asked now, and not when it is time.
+    pub(crate) fn look(&self) -> Arc<Notify> {
+        self.look.clone()
+    }
+
     /// Runs until nobody receives. `refresh` downloads all of it again and counts as another version.
     pub(crate) async fn follow(mut self, pace: Pace, changes: mpsc::Sender<Change>, refresh: Arc<Notify>) {
         let mut backoff = Backoff::new(limits::BACKOFF);
         let mut idle = Backoff::new(limits::DORMANT_POLL);
         // With two names both are asked once before the first one is waited on.
         let mut is_first = self.alias.is_some() && self.held.is_none();
+        let look = self.look();
         loop {
             let began = Instant::now();
             let known = self.held.as_ref().map(|held| held.version.clone());
@@ -134,6 +142,7 @@ impl Feed {
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
+                () = look.notified(), if !pause.is_zero() => {}
                 // Seen again at once by the next round.
                 () = refresh.notified(), if !pause.is_zero() => refresh.notify_one(),
             }
@@ -164,7 +173,12 @@ impl Feed {
 
     /// One look. The flag: the Repo has held it back, so the next one may follow at once.
     async fn poll(&mut self, known: Option<&Version>, wait: Duration) -> Result<(Option<Change>, bool), Error> {
-        let mut polled = self.current.worker().poll(known, wait).await?;
+        let worker = self.current.worker();
+        let mut polled = tokio::select! {
+            polled = worker.poll(known, wait) => polled?,
+            // A download that has begun goes on: only the question is asked anew.
+            () = self.look.notified() => worker.poll(known, Duration::ZERO).await?,
+        };
         if let (Poll::Unknown, Some(alias)) = (&polled.poll, &self.alias) {
             let other = alias.poll(known, Duration::ZERO).await?;
             if matches!(other.poll, Poll::Changed(_) | Poll::Unchanged) {

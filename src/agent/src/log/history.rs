@@ -54,6 +54,16 @@ impl History {
         })
     }
 
+    /// See `Ring::end`.
+    pub(super) fn end(&self, name: &str) -> Position {
+        self.with(|rings| rings.get(name).map(Ring::end).unwrap_or_default())
+    }
+
+    /// See `Ring::last`.
+    pub(super) fn last(&self, name: &str, most_bytes: usize) -> Vec<u8> {
+        self.with(|rings| rings.get(name).map(|ring| ring.last(most_bytes)).unwrap_or_default())
+    }
+
     /// Names of the loggers, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         self.with(|rings| rings.keys().cloned().collect())

@@ -4,6 +4,7 @@
 //! Source: pipyjs/cli.md section 5. DEVIATES: times are UTC, not local time, for a Pod has no time zone data.
 
 mod file;
+mod followed;
 mod history;
 mod level;
 mod redact;
@@ -12,11 +13,12 @@ mod tail;
 mod time;
 
 pub(crate) use file::{LogFile, Rotation};
+pub(crate) use followed::Followed;
 pub(crate) use history::History;
 pub(crate) use level::{Level, LogLevel};
 pub(crate) use redact::redact;
 pub(crate) use ring::Ring;
-pub(crate) use tail::Tail;
+pub(crate) use tail::{Tail, with_lost};
 
 use crate::config::LogTo;
 use crate::limits;

@@ -8,6 +8,8 @@ pub(crate) struct Ring {
     bytes: VecDeque<u8>,
     /// What has left.
     gone: Position,
+    /// What has come.
+    end: Position,
 }
 
 /// How far a log was read: what came before, since its beginning.
@@ -33,6 +35,7 @@ impl Ring {
             limit_bytes,
             bytes: VecDeque::new(),
             gone: Position::default(),
+            end: Position::default(),
         }
     }
 
@@ -47,6 +50,24 @@ impl Ring {
             self.gone.pass(left);
         }
         self.bytes.extend(line);
+        self.end.pass(line.iter().copied());
+    }
+
+    /// Where who wants only what comes from now on begins to read.
+    pub(super) fn end(&self) -> Position {
+        self.end
+    }
+
+    /// The newest lines, of at most so many bytes together.
+    pub(super) fn last(&self, most_bytes: usize) -> Vec<u8> {
+        let least = self.bytes.len().saturating_sub(most_bytes);
+        let begins = |at: &usize| *at == 0 || self.bytes.get(*at - 1) == Some(&b'\n');
+        let from = (least..self.bytes.len()).find(begins);
+        self.bytes
+            .iter()
+            .skip(from.unwrap_or(self.bytes.len()))
+            .copied()
+            .collect()
     }
 
     /// All lines, oldest first.
@@ -107,6 +128,28 @@ mod tests {
             let (missed, bytes) = ring.after(&mut read, most);
             assert_eq!((missed, String::from_utf8(bytes).unwrap().as_str()), (lost, expected));
         }
+    }
+
+    #[test]
+    fn the_newest_lines_and_what_comes_after_them() {
+        let mut ring = Ring::new(10);
+        for line in ["one\n", "two\n", "3\n"] {
+            ring.push(line.as_bytes());
+        }
+        for (most, expected) in [
+            (0, ""),
+            (1, ""),
+            (2, "3\n"),
+            (5, "3\n"),
+            (6, "two\n3\n"),
+            (99, "one\ntwo\n3\n"),
+        ] {
+            assert_eq!(String::from_utf8(ring.last(most)).unwrap(), expected, "{most}");
+        }
+        let mut read = ring.end();
+        assert_eq!(ring.after(&mut read, 99), (0, Vec::new()));
+        ring.push(b"4\n");
+        assert_eq!(ring.after(&mut read, 99), (0, b"4\n".to_vec()));
     }
 
     #[test]

@@ -16,7 +16,25 @@ pub(crate) struct Tail {
     _permit: OwnedSemaphorePermit,
 }
 
+/// The lines, and a word about those that were lost before them.
+pub(crate) fn with_lost((lost, mut lines): (u64, Vec<u8>)) -> Vec<u8> {
+    if lost > 0 {
+        let note = format!("[{lost} lines were dropped: they came faster than they were read]\n");
+        lines.splice(0..0, note.into_bytes());
+    }
+    lines
+}
+
 impl Log {
+    /// The next lines of the log of this name, and how many were lost before them.
+    pub(super) fn after(&self, name: &str, read: &mut Position) -> (u64, Vec<u8>) {
+        if name == SYSTEM_LOG {
+            self.with(|state| state.ring.after(read, limits::LOG_FRAME_BYTES))
+        } else {
+            self.history.after(name, read, limits::LOG_FRAME_BYTES)
+        }
+    }
+
     /// Follows the log of this name; None: `limits::LOG_TAILS` are followed.
     pub(crate) fn tail(&self, name: &str) -> Option<Tail> {
         Some(Tail {
@@ -36,13 +54,7 @@ impl Tail {
             let written = self.log.history.written().clone();
             let mut written = std::pin::pin!(written.notified());
             written.as_mut().enable();
-            let (lost, lines) = if self.name == SYSTEM_LOG {
-                let read = &mut self.read;
-                self.log.with(|state| state.ring.after(read, limits::LOG_FRAME_BYTES))
-            } else {
-                let history = &self.log.history;
-                history.after(&self.name, &mut self.read, limits::LOG_FRAME_BYTES)
-            };
+            let (lost, lines) = self.log.after(&self.name, &mut self.read);
             if !lines.is_empty() {
                 return (lost, lines);
             }

@@ -8,6 +8,7 @@ use crate::admin::{Admin, Open};
 use crate::facts::Facts;
 use crate::feed::{Current, codebase};
 use crate::limits;
+use crate::link::{Ends, Link};
 use crate::log::Log;
 use crate::running::Running;
 use crate::signals::Signals;
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// See the module.
 pub(super) struct Active {
@@ -32,13 +33,14 @@ pub(super) struct Active {
     drain: Duration,
     /// One report at a time.
     reporting: Arc<Semaphore>,
+    link: Link,
 }
 
 impl Active {
     /// Nothing runs yet.
     pub(super) fn begin(
         identity: &Identity,
-        current: Current,
+        (current, look): (Current, Arc<Notify>),
         store: Option<Store>,
         log: Log,
         memory_bytes: u64,
@@ -47,6 +49,13 @@ impl Active {
         let (uuid, name, since_ms) = instance(identity);
         let own = address::own().map(|ip| ip.to_string()).unwrap_or_default();
         let facts = Facts::new(&uuid, &name, since_ms, own, log.loggers().clone());
+        let link = Link::open(Ends {
+            current: current.clone(),
+            uuid: uuid.clone(),
+            log: log.clone(),
+            with_system_log: true,
+            look,
+        });
         let options = Options {
             limits: ScriptLimits {
                 heap_bytes: ceiling::heap_bytes(memory_bytes),
@@ -74,6 +83,7 @@ impl Active {
             admin: None,
             drain,
             reporting: Arc::new(Semaphore::new(1)),
+            link,
         }
     }
 
@@ -135,14 +145,16 @@ impl Active {
         }
         let drain = drained(self.running.drain(), self.drain);
         tokio::pin!(drain);
-        tokio::select! {
+        let end = tokio::select! {
             () = &mut drain => End::Dormant,
             () = ended(&mut signals) => {
                 // Told to leave meanwhile: the drain goes on, but there is no next life.
                 drain.await;
                 End::Exit(0)
             }
-        }
+        };
+        self.link.close().await;
+        end
     }
 
     /// Told to leave: scripts that handle the signal hear it, all get their time to finish. A second signal ends at once.
@@ -152,15 +164,17 @@ impl Active {
         self.running.signal(name).await;
         let drain = drained(self.running.drain(), limit);
         tokio::pin!(drain);
-        loop {
+        let code = loop {
             tokio::select! {
-                () = &mut drain => return End::Exit(0),
-                () = ended(&mut signals) => return End::Exit(0),
+                () = &mut drain => break 0,
+                () = ended(&mut signals) => break 0,
                 notice = self.running.notice() => if let Notice::Exit(code) = notice {
-                    return End::Exit(code.to_le_bytes()[0]);
+                    break code.to_le_bytes()[0];
                 },
             }
-        }
+        };
+        self.link.close().await;
+        End::Exit(code)
     }
 
     async fn load(&mut self, snapshot: &Snapshot) -> bool {

@@ -79,9 +79,9 @@ async fn live(config: AgentConfig, log: Log) -> End {
     let held = store.as_ref().and_then(from_store);
     let feed = Feed::new(worker, alias, held.clone());
     let begin = {
-        let (current, drain) = (feed.current(), config.drain);
+        let (ends, drain) = ((feed.current(), feed.look()), config.drain);
         let memory_bytes = config.memory_bytes;
-        move |store| Active::begin(&identity, current, store, log, memory_bytes, drain)
+        move |store| Active::begin(&identity, ends, store, log, memory_bytes, drain)
     };
     let pace = Pace {
         wait: client::limits::MAX_WAIT,

@@ -55,6 +55,9 @@ async fn run(config: RunConfig, log: Log) -> u8 {
         own_address(&config),
         log.loggers().clone(),
     );
+    if config.status {
+        source.hold_link(&options.uuid, log.clone(), config.log_to_repo);
+    }
     let program = Program {
         name: redact(source.shown()).into_owned(),
         restart: Arc::default(),
@@ -128,12 +131,17 @@ async fn run(config: RunConfig, log: Log) -> u8 {
                 name if run.running.signal(name).await => Ok(()),
                 "SIGHUP" => run.refresh(&mut source).await,
                 "SIGTSTP" => { run.admin.toggle(run.config.admin).await; Ok(()) }
-                _ => return shut_down(run.running, signals).await,
+                _ => {
+                    let code = shut_down(run.running, signals).await;
+                    source.close_link().await;
+                    return code;
+                }
             },
             _ = looks.tick(), if watched.is_some() => { run.look(watched.as_mut()).await; Ok(()) }
             _ = reports.tick() => { run.report(&source); Ok(()) }
         };
         if let Err(Exit(code)) = ended {
+            source.close_link().await;
             return code;
         }
     }

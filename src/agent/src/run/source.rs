@@ -5,6 +5,8 @@ use crate::config::{Program, RunConfig};
 use crate::facts::Facts;
 use crate::feed::{Change, Current, Feed, Names, Pace};
 use crate::limits;
+use crate::link::{Ends, Link};
+use crate::log::Log;
 use ballast_engine::Codebase;
 use ballast_repo_client::{Options, Worker};
 use bytes::Bytes;
@@ -43,7 +45,9 @@ pub(super) struct Remote {
     current: Current,
     changes: mpsc::Receiver<Change>,
     refresh: Arc<Notify>,
+    look: Arc<Notify>,
     reporting: Arc<Semaphore>,
+    link: Option<Link>,
 }
 
 /// Path of script text among the files.
@@ -134,6 +138,28 @@ impl Source {
                 tokio::time::sleep(limits::POLL_PERIOD).await;
                 refresh.notify_one();
             });
+        }
+    }
+
+    /// Holds the admin link to the Repo, where there is one.
+    pub(super) fn hold_link(&mut self, uuid: &str, log: Log, with_system_log: bool) {
+        if let Source::Remote(remote) = self {
+            remote.link = Some(Link::open(Ends {
+                current: remote.current.clone(),
+                uuid: uuid.to_owned(),
+                log,
+                with_system_log,
+                look: remote.look.clone(),
+            }));
+        }
+    }
+
+    /// Ends the admin link.
+    pub(super) async fn close_link(&mut self) {
+        if let Source::Remote(Remote { link, .. }) = self
+            && let Some(link) = link.take()
+        {
+            link.close().await;
         }
     }
 
@@ -229,7 +255,7 @@ fn remote(url: &str, config: &RunConfig) -> Result<Remote, String> {
     let worker = Worker::new(url, &options).map_err(|error| error.to_string())?;
     let shown = worker.url();
     let feed = Feed::new(worker, None, None);
-    let current = feed.current();
+    let (current, look) = (feed.current(), feed.look());
     let (send, changes) = mpsc::channel(limits::CHANGES);
     let refresh = Arc::new(Notify::new());
     if reload {
@@ -248,6 +274,8 @@ fn remote(url: &str, config: &RunConfig) -> Result<Remote, String> {
         current,
         changes,
         refresh,
+        look,
+        link: None,
         reporting: Arc::new(Semaphore::new(1)),
     })
 }
