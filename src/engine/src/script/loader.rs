@@ -400,8 +400,7 @@ impl Loader {
         }
         let source = String::from_utf8_lossy(&bytes).into_owned();
         // Globals are all that such a file sees: nothing to rewrite but the shape.
-        let rewritten =
-            rewrite::rewrite(&path, &source, usize::MAX, &|_| true).map_err(|error| self.fail(ctx, error))?;
+        let rewritten = rewrite::rewrite_expression(&path, &source).map_err(|error| self.fail(ctx, error))?;
         if !rewritten.linkage.requests.is_empty() {
             let message = format!("Cannot solve script: {path}: it has imports, and must be one expression");
             return Err(throw_error(ctx, &message));

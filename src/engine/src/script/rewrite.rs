@@ -116,6 +116,74 @@ pub(super) fn rewrite(
     })
 }
 
+/// Rewrites a file that is one expression and sees globals only. What would begin a block, a function or a class of a script
+/// is an object, a function or a class here. Source: pipyjs/model.md section 3 (`solve`).
+///
+/// # Errors  A syntax error with its place.
+pub(super) fn rewrite_expression(file: &str, source: &str) -> Result<Rewritten, ScriptError> {
+    let script = || rewrite(file, source, usize::MAX, &|_| true);
+    if !begins_like_a_statement(source) {
+        return script();
+    }
+    // The statement's end is no part of the expression.
+    let expression = match source.trim_end().strip_suffix(';') {
+        Some(expression) => format!("({expression} \n)"),
+        None => format!("({source}\n)"),
+    };
+    match rewrite(file, &expression, usize::MAX, &|_| true) {
+        Ok(mut rewritten) => {
+            // The parenthesis counts as added to what was written.
+            for (at, ..) in &mut rewritten.edits {
+                *at = at.saturating_sub(1);
+            }
+            rewritten.edits.insert(1, (0, 1, 0));
+            Ok(rewritten)
+        }
+        Err(mut error) => {
+            let Some(line) = source.lines().nth((error.line as usize).saturating_sub(1)) else {
+                // At the parenthesis that was added: it has no end.
+                return script();
+            };
+            if error.line == 1 {
+                error.column = error.column.saturating_sub(1).max(1);
+            }
+            line.clone_into(&mut error.text);
+            // A function may be a statement that others follow. What begins with a brace could be a block, but of labels: it
+            // is meant as an object.
+            if first(source).starts_with('{') {
+                return Err(error);
+            }
+            script().map_err(|_| error)
+        }
+    }
+}
+
+/// Whether the first thing is a brace, `function` or `class`.
+fn begins_like_a_statement(source: &str) -> bool {
+    let rest = first(source);
+    let word = rest
+        .split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$')
+        .next();
+    rest.starts_with('{') || matches!(word, Some("function" | "class"))
+}
+
+/// What stands after blanks and comments.
+fn first(source: &str) -> &str {
+    let mut rest = source;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        let (end, length) = match rest.get(..2) {
+            Some("//") => ("\n", 1),
+            Some("/*") => ("*/", 2),
+            _ => return rest,
+        };
+        rest = rest
+            .find(end)
+            .and_then(|at| rest.get(at + length..))
+            .unwrap_or_default();
+    }
+}
+
 /// Makes the function return the value of the last expression statement; returns the end of its text.
 fn returns_last_value(draft: &mut Draft<'_>, program: &Program<'_>) -> &'static str {
     let mut following = 0;
@@ -257,6 +325,43 @@ mod tests {
         );
         check("() => `${_x}`", "return (() => `${$s_.value._x$3}`)");
         check("() => typeof __inbound", "return (() => typeof $s_.value.__inbound$3)");
+    }
+
+    /// pipyjs/model.md section 3: a solved file is one expression.
+    #[test]
+    fn expressions_are_no_blocks() {
+        for (source, expected) in [
+            ("{ a: 1 }", "return (({ a: 1 }\n))"),
+            ("{ a: 1 };\n", "return (({ a: 1 } \n))"),
+            (
+                "// c\n/* d */ { \"a\": 1, }",
+                "return ((// c\n/* d */ { \"a\": 1, }\n))",
+            ),
+            ("function(x) { return x }", "return ((function(x) { return x }\n))"),
+            ("functions", "return (functions)"),
+            ("a = 1; a", "a = 1; return (a)"),
+            // No expression: statements.
+            ("function f() {}\na", "function f() {}\nreturn (a)"),
+        ] {
+            let rewritten = rewrite_expression("/a.js", source).unwrap_or_else(|error| panic!("{source}: {error}"));
+            let inner = rewritten.code.split_once('{').map_or("", |(_, inner)| inner);
+            assert_eq!(inner.strip_suffix("\n})"), Some(expected), "{source}");
+        }
+        for (source, line, column, text) in [
+            ("{ a: 1 b: 2 }", 1, 8, "{ a: 1 b: 2 }"),
+            ("{\n  a: 1,\n  \"b\": ,\n}", 3, 8, "  \"b\": ,"),
+            // Labels of a block, and never meant so.
+            ("{\n  a: 1\n  b: 2\n}", 3, 3, "  b: 2"),
+            ("function f() {}\n+", 2, 2, "+"),
+            ("{ a: 1,", 1, 8, "{ a: 1,"),
+        ] {
+            let error = rewrite_expression("/a.js", source).expect_err(source);
+            assert_eq!(
+                (error.line, error.column, error.text.as_str()),
+                (line, column, text),
+                "{source}: {error}"
+            );
+        }
     }
 
     #[test]

@@ -1,0 +1,3 @@
+function (n) {
+  return n * 2
+}

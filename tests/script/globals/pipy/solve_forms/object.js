@@ -1,0 +1,5 @@
+// A configuration.
+{
+  "list": [{ name: 'a' }, { name: 'b' }],
+  f: () => 1,
+};
