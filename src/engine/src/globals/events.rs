@@ -5,7 +5,9 @@ use crate::js::{self, JsData, JsMessage, JsMessageEnd, JsMessageStart, JsStreamE
 use rquickjs::{Class, Ctx};
 
 pub(super) fn data(ctx: &Ctx<'_>) -> js::Result<()> {
-    Class::<JsData>::define(&ctx.globals())
+    Class::<JsData>::define(&ctx.globals())?;
+    // DEVIATES: `toString` is not bound. Every request that reads a body calls it, and none takes it off its Data.
+    js::bind_methods_afresh::<JsData>(ctx, &["toString"])
 }
 
 pub(super) fn message(ctx: &Ctx<'_>) -> js::Result<()> {

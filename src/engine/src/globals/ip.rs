@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(super) fn ip(ctx: &Ctx<'_>) -> js::Result<()> {
     Class::<Ip>::define(&ctx.globals())?;
+    js::bind_methods_afresh::<Ip>(ctx, &[])?;
     let class: Object<'_> = ctx.globals().get("IP")?;
     class.set(
         "isV4",
@@ -21,7 +22,8 @@ pub(super) fn ip(ctx: &Ctx<'_>) -> js::Result<()> {
 }
 
 pub(super) fn mask(ctx: &Ctx<'_>) -> js::Result<()> {
-    Class::<IpMask>::define(&ctx.globals())
+    Class::<IpMask>::define(&ctx.globals())?;
+    js::bind_methods_afresh::<IpMask>(ctx, &[])
 }
 
 pub(super) fn netmask(ctx: &Ctx<'_>) -> js::Result<()> {
@@ -30,7 +32,8 @@ pub(super) fn netmask(ctx: &Ctx<'_>) -> js::Result<()> {
 }
 
 pub(super) fn endpoint(ctx: &Ctx<'_>) -> js::Result<()> {
-    Class::<IpEndpoint>::define(&ctx.globals())
+    Class::<IpEndpoint>::define(&ctx.globals())?;
+    js::bind_methods_afresh::<IpEndpoint>(ctx, &[])
 }
 
 /// An address.

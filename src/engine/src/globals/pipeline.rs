@@ -14,6 +14,7 @@ pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     };
     prototype.set("spawn", Function::new(ctx.clone(), spawn)?)?;
     prototype.set("process", Function::new(ctx.clone(), process)?)?;
+    js::bind_methods_afresh::<Template>(ctx, &[])?;
     let pipeline = Function::new(ctx.clone(), pipeline)?;
     if let Some(object) = pipeline.as_object() {
         define_hub(ctx, object, "Hub")?;

@@ -36,7 +36,8 @@ pub(super) fn url(ctx: &Ctx<'_>) -> js::Result<()> {
 }
 
 pub(super) fn params(ctx: &Ctx<'_>) -> js::Result<()> {
-    Class::<SearchParams>::define(&ctx.globals())
+    Class::<SearchParams>::define(&ctx.globals())?;
+    js::bind_methods_afresh::<SearchParams>(ctx, &[])
 }
 
 /// Parts of a URL; read-only.

@@ -29,7 +29,7 @@ mod throw;
 mod vars;
 mod websocket;
 
-pub(crate) use bound::bind_methods;
+pub(crate) use bound::{bind_methods, bind_methods_afresh};
 pub(crate) use bounds::set_limits;
 pub(crate) use callback::Callback;
 pub(crate) use convert::{events_of, is_nullish, message_of, message_value, to_js, value_to_data, value_to_text};
