@@ -125,9 +125,12 @@ impl JsData {
 
     /// `Data.from(string, encoding)`: null for malformed text.
     #[qjs(static)]
-    pub fn from<'js>(ctx: Ctx<'js>, text: String, encoding: Opt<String>) -> Result<Option<Class<'js, JsData>>> {
+    pub fn from<'js>(ctx: Ctx<'js>, text: String, encoding: Opt<String>) -> Result<Value<'js>> {
         let data = decode(&text, encoding.0.as_deref().unwrap_or("utf8")).map_err(|what| throw_type(&ctx, &what))?;
-        data.map(|data| JsData::object(&ctx, data)).transpose()
+        match data {
+            Some(data) => Ok(JsData::object(&ctx, data)?.into_value()),
+            None => Ok(Value::new_null(ctx)),
+        }
     }
 
     /// Number of bytes.
