@@ -3,7 +3,7 @@
 
 use ballast_tests::{Process, temp_dir};
 
-use crate::support::{DEADLINE, ballast};
+use crate::support::{DEADLINE, ballast, ends};
 
 /// What the error of a run of `main.js` among these files looks like.
 #[track_caller]
@@ -145,6 +145,54 @@ fn errors_while_loading_show_their_place() {
             ],
         ),
         (
+            "a port that is none",
+            &[("main.js", "pipy()\n.listen('host:80').dummy()\n")],
+            &[
+                "/main.js:2:2: Error: listen: 'host' in 'host:80' is not an IP address",
+                "  2 | .listen('host:80').dummy()",
+                "    |  ^",
+            ],
+        ),
+        (
+            "an option of a port, in a module",
+            &[
+                ("main.js", "pipy().task().use('m.js')\n"),
+                (
+                    "m.js",
+                    "pipy().pipeline()\n\n  .listen(0, { idleTimeout: [] }).dummy()\n",
+                ),
+            ],
+            &[
+                "/m.js:3:4: Error: listen: options.idleTimeout expects a number or a function",
+                "  3 |   .listen(0, { idleTimeout: [] }).dummy()",
+                "    |    ^",
+            ],
+        ),
+        (
+            "an object that is solved",
+            &[
+                ("main.js", "((\n  c = pipy.solve('c.js')) => pipy())()\n"),
+                ("c.js", "{\n  a: 1\n  b: 2\n}\n"),
+            ],
+            &[
+                "/c.js:3:3: SyntaxError: Expected `,` or `}` but found `Identifier`",
+                "  3 |   b: 2",
+                "    |   ^",
+            ],
+        ),
+        (
+            "what an object that is solved throws",
+            &[
+                ("main.js", "pipy.solve('c.js')\n"),
+                ("c.js", "{ a: 1, b: nothing.here }\n"),
+            ],
+            &[
+                "/c.js:1:12: ReferenceError: nothing is not defined",
+                "  1 | { a: 1, b: nothing.here }",
+                "    |            ^",
+            ],
+        ),
+        (
             "a sub-pipeline that is missing",
             &[("main.js", "pipy().listen(0)\n.demuxHTTP()\n")],
             &[
@@ -208,5 +256,156 @@ fn errors_in_callbacks_show_their_place() {
         ),
     ] {
         check(name, files, None, said);
+    }
+}
+
+/// What this engine does not have is refused where a script loads it or calls it: by its name, with a way around it.
+/// Source: pipyjs/usage.md section 5, tier T3.
+#[test]
+fn what_is_not_here_is_refused_with_its_alternative() {
+    let filter = |call: &str| format!("pipy().listen(0).{call}.to('s').pipeline('s').dummy()");
+    for (what, script, said) in [
+        (
+            "filter",
+            filter("decodeBGP()"),
+            "decodeBGP() is not in this engine; let a routing daemon speak BGP",
+        ),
+        (
+            "filter with options",
+            filter("encodeBGP({ enableAS4: true })"),
+            "encodeBGP() is not in this engine; let a routing daemon speak BGP",
+        ),
+        (
+            "filter of E3",
+            "pipy.listen('127.0.0.1:0', $ => $.decodeBGP())".to_owned(),
+            "decodeBGP() is not in this engine; let a routing daemon speak BGP",
+        ),
+        (
+            "filter",
+            filter("decodeNetlink()"),
+            "decodeNetlink() is not in this engine; let a program that exec() starts speak netlink",
+        ),
+        (
+            "filter",
+            filter("encodeNetlink()"),
+            "encodeNetlink() is not in this engine; let a program that exec() starts speak netlink",
+        ),
+        (
+            "option",
+            filter("connect('a:1', { protocol: 'netlink', netlinkFamily: 0 })"),
+            "connect: protocol 'netlink' is not in this engine; let a program that exec() starts speak netlink",
+        ),
+        (
+            "option",
+            "pipy().listen(0, { protocol: 'netlink' }).dummy()".to_owned(),
+            "listen: protocol 'netlink' is not in this engine; let a program that exec() starts speak netlink",
+        ),
+        (
+            "joint filter",
+            filter("demuxFastCGI()"),
+            "demuxFastCGI() is not in this engine; let a web server turn FastCGI into HTTP",
+        ),
+        (
+            "joint filter",
+            filter("muxFastCGI(() => 1)"),
+            "muxFastCGI() is not in this engine; let a web server turn HTTP into FastCGI",
+        ),
+        (
+            "native module",
+            "pipy().task().use('lib.so')".to_owned(),
+            "use('lib.so'): native modules are not in this engine; let a program that exec() starts do it",
+        ),
+        (
+            "global",
+            "BGP.decode(new Data)".to_owned(),
+            "BGP.decode is not in this engine; let a routing daemon",
+        ),
+        (
+            "global",
+            "BGP.encode({})".to_owned(),
+            "BGP.encode is not in this engine; let a routing daemon",
+        ),
+        (
+            "global",
+            "STUN.decode(new Data)".to_owned(),
+            "STUN.decode is not in this engine; let a STUN client",
+        ),
+        (
+            "global",
+            "STUN.encode({})".to_owned(),
+            "STUN.encode is not in this engine; let a STUN client",
+        ),
+        (
+            "global",
+            "sqlite('a.db')".to_owned(),
+            "sqlite is not in this engine; keep data in files",
+        ),
+        (
+            "global",
+            "bpf.object(new Data)".to_owned(),
+            "bpf.object is not in this engine; it loads no programs",
+        ),
+        (
+            "global",
+            "new bpf.Program".to_owned(),
+            "bpf.Program is not in this engine; it loads no programs",
+        ),
+        (
+            "global",
+            "new bpf.Map".to_owned(),
+            "bpf.Map is not in this engine; it loads no programs",
+        ),
+        (
+            "global",
+            "bpf.attach('x', 1)".to_owned(),
+            "bpf.attach is not in this engine; it loads no programs",
+        ),
+        (
+            "global",
+            "bpf.detach('x', 1)".to_owned(),
+            "bpf.detach is not in this engine; it loads no programs",
+        ),
+        (
+            "global",
+            "bpf.pin('/x', 1)".to_owned(),
+            "bpf.pin is not in this engine; it loads no programs",
+        ),
+        (
+            "global",
+            "bpf.get('/x')".to_owned(),
+            "bpf.get is not in this engine; it loads no programs",
+        ),
+        (
+            "global",
+            "bpf.cgroup('/x')".to_owned(),
+            "bpf.cgroup is not in this engine; it loads no programs",
+        ),
+        (
+            "option",
+            "new crypto.PrivateKey({ type: 'rsa', bits: 2048, aliasType: 'sm2' })".to_owned(),
+            "options.aliasType 'sm2' is not supported: no SM2 keys are in this engine; use RSA or EC keys",
+        ),
+        (
+            "option behind a key",
+            "new crypto.PublicKey('x', { aliasType: 'sm2' })".to_owned(),
+            "options.aliasType 'sm2' is not supported: no SM2 keys are in this engine; use RSA or EC keys",
+        ),
+    ] {
+        check(
+            &format!("{what}: {script}"),
+            &[("main.js", &script)],
+            Some(255),
+            &[said],
+        );
+    }
+    // What the command line asks for.
+    for (args, said) in [
+        (&["--openssl-engine=x", "1"][..], "no OpenSSL"),
+        (&["http://127.0.0.1:1"], "give the whole address of a codebase"),
+        (&["repo://x"], "no codebases are built in"),
+    ] {
+        let (code, output) = ends(&[&["run"], args].concat());
+        assert_eq!(code, Some(255), "{args:?}: {output}");
+        assert!(output.contains(said), "{args:?}: {output}");
     }
 }

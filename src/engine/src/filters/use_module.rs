@@ -26,7 +26,13 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
     let modules = realm(build.ctx)
         .modules()
         .ok_or_else(|| js::throw_error(build.ctx, "modules can only be used while scripts load"))?;
-    let module = modules.module(build.ctx, &path.to_string()?)?;
+    let path = path.to_string()?;
+    if path.ends_with(".so") {
+        let message =
+            format!("use('{path}'): native modules are not in this engine; let a program that exec() starts do it");
+        return Err(js::throw_error(build.ctx, &message));
+    }
+    let module = modules.module(build.ctx, &path)?;
     let sub = Sub::default();
     match name {
         Some(name) => {

@@ -122,7 +122,7 @@ async fn keys_that_cannot_be() {
         ),
         (
             "new crypto.PrivateKey({ aliasType: 'sm2' })",
-            "throws options.aliasType 'sm2' is not supported",
+            "throws options.aliasType 'sm2' is not supported: no SM2 keys are in this engine; use RSA or EC keys",
         ),
     ])
     .await;
@@ -246,7 +246,7 @@ async fn certificates_that_cannot_be() {
         ),
         (
             "aliasType: 'sm2'".to_owned(),
-            "options.aliasType 'sm2' is not supported",
+            "options.aliasType 'sm2' is not supported: no SM2 keys are in this engine; use RSA or EC keys",
         ),
     ] {
         all.push((

@@ -88,6 +88,11 @@ impl Positions {
         )
     }
 
+    /// A line (from 1) of a script; empty when unknown.
+    pub(crate) fn line(&self, file: &str, line: u32) -> String {
+        self.original(file, line, 1).1
+    }
+
     /// `name (file:line:column)` or `file:line:column` of a QuickJS frame, in original coordinates.
     fn frame(&self, text: &str) -> Option<(String, String, u32, u32, String)> {
         let text = text.trim().strip_prefix("at ")?;

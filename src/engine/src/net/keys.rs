@@ -11,6 +11,7 @@ use crate::limits;
 use crate::pipeline::realm;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, UnparsedPublicKey};
 use rquickjs::class::Trace;
+use rquickjs::function::Opt;
 use rquickjs::{Class, Ctx, JsLifetime, Value};
 use rustls::SignatureScheme;
 use rustls::sign::SigningKey;
@@ -255,7 +256,8 @@ fn generate_rsa(bits: usize) -> Option<Vec<u8>> {
 impl PrivateKey {
     /// `new PrivateKey(pem)`: PKCS #8, PKCS #1 or SEC 1; `new PrivateKey({ type: 'rsa', bits })`: a new one.
     #[qjs(constructor)]
-    pub fn new<'js>(ctx: Ctx<'js>, from: Value<'js>) -> js::Result<Self> {
+    pub fn new<'js>(ctx: Ctx<'js>, from: Value<'js>, options: Opt<Value<'js>>) -> js::Result<Self> {
+        refuse_alias_in(&ctx, options)?;
         if from.is_object() && Class::<JsData>::from_value(&from).is_err() {
             let options = Options::new(&ctx, &from)?;
             refuse_alias(&ctx, &options)?;
@@ -301,7 +303,8 @@ impl PrivateKey {
 impl PublicKey {
     /// `new PublicKey(pem)`, `new PublicKey(privateKey)`.
     #[qjs(constructor)]
-    pub fn new<'js>(ctx: Ctx<'js>, from: Value<'js>) -> js::Result<Self> {
+    pub fn new<'js>(ctx: Ctx<'js>, from: Value<'js>, options: Opt<Value<'js>>) -> js::Result<Self> {
+        refuse_alias_in(&ctx, options)?;
         if let Ok(key) = Class::<PrivateKey>::from_value(&from) {
             let spki = key.borrow().spki();
             let spki = spki.ok_or_else(|| throw_error(&ctx, "this private key does not tell its public key"))?;
@@ -324,8 +327,16 @@ pub(crate) fn refuse_alias(ctx: &Ctx<'_>, options: &Options<'_>) -> js::Result<(
     match options.string("aliasType")? {
         Some(alias) => Err(throw_type(
             ctx,
-            &format!("options.aliasType '{alias}' is not supported"),
+            &format!(
+                "options.aliasType '{alias}' is not supported: no SM2 keys are in this engine; use RSA or EC keys"
+            ),
         )),
         None => Ok(()),
     }
+}
+
+/// The same for options that stand behind a key.
+fn refuse_alias_in<'js>(ctx: &Ctx<'js>, options: Opt<Value<'js>>) -> js::Result<()> {
+    let options = options.0.filter(Value::is_object);
+    options.map_or(Ok(()), |options| refuse_alias(ctx, &Options::new(ctx, &options)?))
 }

@@ -26,6 +26,12 @@ impl Protocol {
         match options.string("protocol")?.as_deref() {
             None | Some("tcp") => Ok(Protocol::Tcp),
             Some("udp") => Ok(Protocol::Udp),
+            Some("netlink") => Err(js::throw_error(
+                ctx,
+                &format!(
+                    "{of}: protocol 'netlink' is not in this engine; let a program that exec() starts speak netlink"
+                ),
+            )),
             Some(other) => Err(js::throw_error(
                 ctx,
                 &format!("{of}: protocol '{other}' is not supported, only 'tcp' and 'udp'"),

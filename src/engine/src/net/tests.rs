@@ -370,7 +370,7 @@ async fn what_connect_refuses_at_load() {
         ("1", "argument 1 expects a string or a function"),
         (
             "'a:1', { protocol: 'netlink' }",
-            "connect: protocol 'netlink' is not supported, only 'tcp' and 'udp'",
+            "connect: protocol 'netlink' is not in this engine; let a program that exec() starts speak netlink",
         ),
         (
             "'a:1', { bind: 'nowhere' }",

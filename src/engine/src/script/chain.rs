@@ -110,6 +110,7 @@ impl Chain {
         config.roots.borrow_mut().push(Root {
             kind,
             layout: layout.clone(),
+            place: js::calling_place(ctx),
         });
         Ok(layout)
     }

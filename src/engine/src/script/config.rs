@@ -27,6 +27,8 @@ pub(crate) struct Root {
     pub kind: RootKind,
     /// What it runs.
     pub layout: Rc<Layout>,
+    /// Where the script asks for it, as `file:line:column`.
+    pub place: String,
 }
 
 /// See [`Root`].

@@ -7,6 +7,7 @@ use super::tls_options::{Side, TlsOptions};
 use crate::js::{self, Options, throw_type};
 use crate::net::{CertificateChain, PrivateKey};
 use crate::pipeline::{FilterDef, Layout, Sub, realm};
+use rquickjs::function::Opt;
 use rquickjs::{Class, Ctx, Object, Value};
 use std::rc::Rc;
 
@@ -53,7 +54,10 @@ fn identity<'js>(ctx: &Ctx<'js>, tls: &Options<'js>) -> js::Result<Value<'js>> {
         "cert",
         Class::instance(ctx.clone(), CertificateChain::new(ctx.clone(), cert)?)?,
     )?;
-    identity.set("key", Class::instance(ctx.clone(), PrivateKey::new(ctx.clone(), key)?)?)?;
+    identity.set(
+        "key",
+        Class::instance(ctx.clone(), PrivateKey::new(ctx.clone(), key, Opt(None))?)?,
+    )?;
     let accept = Object::new(ctx.clone())?;
     accept.set("certificate", identity)?;
     Ok(accept.into_value())

@@ -8,7 +8,7 @@ use super::{AdminAnswer, AdminRequest, Collector, Notice, Options, Status};
 use crate::codebase::Codebase;
 use crate::error::{Error, ScriptError};
 use crate::globals;
-use crate::js::{self, Options as JsOptions};
+use crate::js::{self, Options as JsOptions, Positions};
 use crate::limits;
 use crate::metrics::{Counters, builtin};
 use crate::net::{Address, Claims, ListenOptions, ListenTarget, Ports, parse_address};
@@ -455,8 +455,11 @@ fn ports(ctx: &Ctx<'_>, realm: &Rc<Realm>, roots: &[Root]) -> Result<Vec<(Addres
         let RootKind::Listen(port, options) = &root.kind else {
             continue;
         };
-        let file = &root.layout.module.path;
-        let wrong = |message: String| Error::Script(ScriptError::in_file(file, format!("Error: {message}")));
+        let wrong = |message: String| {
+            let mut error = ScriptError::at(&root.place, format!("Error: {message}"));
+            error.text = Positions::of(ctx).line(&error.file, error.line);
+            Error::Script(error)
+        };
         let port = port.get(ctx);
         if let Some(all) = globals::follow_listeners(&port, &root.layout) {
             let target = |options| ListenTarget {
@@ -467,10 +470,10 @@ fn ports(ctx: &Ctx<'_>, realm: &Rc<Realm>, roots: &[Root]) -> Result<Vec<(Addres
             ports.extend(all.into_iter().map(|(address, options)| (address, target(options))));
             continue;
         }
-        let port = if js::is_nullish(&port) || port.as_bool() == Some(false) {
-            "0".to_owned()
-        } else {
-            js::value_to_text(ctx, &port)
+        let port = match js::value_to_text(ctx, &port) {
+            // Falsy: no port.
+            text if text.is_empty() || js::is_nullish(&port) || port.as_bool() == Some(false) => "0".to_owned(),
+            text => text,
         };
         let options = options.as_ref().map(|options: &Saved| options.get(ctx));
         let parsed = match options {
@@ -482,7 +485,10 @@ fn ports(ctx: &Ctx<'_>, realm: &Rc<Realm>, roots: &[Root]) -> Result<Vec<(Addres
         };
         let (options, layout) = parsed.map_err(|error| {
             let (described, _) = js::caught(ctx, error);
-            let message = described.message.trim_start_matches("Error: ");
+            let message = described
+                .message
+                .trim_start_matches("Type")
+                .trim_start_matches("Error: ");
             wrong(format!("listen: {}", message.trim_start_matches("listen: ")))
         })?;
         let address = parse_address(&port, options.protocol).map_err(|what| wrong(format!("listen: {what}")))?;
