@@ -2,7 +2,7 @@
 //! namespace of its own, so that scripts hold the ports they would really hold, with real peers around them.
 //!
 //! A folder is a codebase, and its file `session` is what happens to it. It runs on a copy of the folder, with `$BALLAST`
-//! and `$REPO` the binaries, and `$PEERS` the folder of the servers; a line is
+//! and `$REPO` the binaries, `$PEERS` the folder of the servers, and `$GO_PEERS` that of those which are Go programs; a line is
 //!
 //! - `& COMMAND`: started beside the others until the end of the session;
 //! - `$ COMMAND`: run once, and must print the lines below it that are indented by two blanks (`*` is any text);
@@ -48,6 +48,7 @@ codebases! {
     e3_compose
     e3_fronts
     e3_gateway
+    e3_grpc
     e3_mesh
     e3_service
 }
@@ -76,7 +77,8 @@ impl Session {
             .current_dir(self.folder.path())
             .env("BALLAST", bin("ballast"))
             .env("REPO", bin("ballast-repo"))
-            .env("PEERS", repo_path("tests/codebases/peers"));
+            .env("PEERS", repo_path("tests/codebases/peers"))
+            .env("GO_PEERS", std::env::var_os("BALLAST_PEERS").unwrap_or_default());
         command
     }
 
