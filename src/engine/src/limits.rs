@@ -142,6 +142,8 @@ pub(crate) const SMALL_CHUNKS: usize = 64;
 pub(crate) const KNOWN_NAMES: usize = 1024;
 /// Longest of these: each is held for as long as the realm lives.
 pub(crate) const KNOWN_NAME_BYTES: usize = 64;
+/// Bytes that go round in a `loop` before the source of its input is no longer read.
+pub(crate) const LOOP_BYTES: usize = 1 << 20;
 /// Bytes of a native head behind a script's object: one that grows beyond becomes a plain object, which the heap bounds.
 pub(crate) const SHOWN_HEAD_BYTES: usize = 16 << 10;
 /// Bytes that all filters of a worker hold together, unless its owner says otherwise (`ScriptLimits::held_bytes`).

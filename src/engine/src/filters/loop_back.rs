@@ -3,7 +3,8 @@
 
 use crate::event::Event;
 use crate::js;
-use crate::pipeline::{Args, Build, Child, Cx, Filter, Hold, Make, Out, Pace, Spec, Sub, Subs, Wake};
+use crate::limits;
+use crate::pipeline::{Args, Build, Child, Closed, Cx, Filter, Hold, Make, Out, Pace, Spec, Sub, Subs, Wake};
 use std::rc::Rc;
 
 pub(super) static LOOP: Spec = Spec {
@@ -25,6 +26,7 @@ fn make(build: &mut Build<'_, '_>) -> js::Result<Make> {
             sub: sub.clone(),
             child: None,
             again: Hold::default(),
+            paused: None,
             pace: Pace::default(),
         })
     }))
@@ -35,11 +37,16 @@ struct Loop {
     child: Option<Child>,
     /// Output that comes in again in the next turn.
     again: Hold,
+    /// The source of the input, while enough goes round.
+    paused: Option<Closed>,
     pace: Pace,
 }
 
 impl Filter for Loop {
-    fn process(&mut self, _cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
+    fn process(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
+        if self.paused.is_none() && self.again.taken() > limits::LOOP_BYTES {
+            self.paused = cx.tap.as_ref().map(|tap| tap.close());
+        }
         let child = self
             .child
             .get_or_insert_with(|| out.spawn(&self.sub.get(), out.context(), 0, Args::None));
@@ -49,6 +56,7 @@ impl Filter for Loop {
     fn output(&mut self, cx: &mut Cx<'_>, _key: u64, event: Event, out: &mut Out<'_>) {
         if let Event::StreamEnd(reason) = event {
             self.again.clear();
+            self.paused = None;
             return out.end(reason);
         }
         out.emit(event.clone());
@@ -60,6 +68,10 @@ impl Filter for Loop {
 
     fn wake(&mut self, _cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {
         if let (Wake::Timer, Some(child)) = (wake, &self.child) {
+            // What is left of it, after all that has gone round.
+            if self.again.taken() <= limits::LOOP_BYTES {
+                self.paused = None;
+            }
             for event in self.again.take() {
                 out.feed(child, event);
             }
@@ -69,6 +81,7 @@ impl Filter for Loop {
     fn reset(&mut self) {
         self.child = None;
         self.again.clear();
+        self.paused = None;
         self.pace.reset();
     }
 }

@@ -43,6 +43,11 @@ impl Hold {
         std::mem::take(&mut self.events).into_iter()
     }
 
+    /// Bytes that it takes of the worker's budget.
+    pub(crate) fn taken(&self) -> usize {
+        self.bytes + self.events.len() * limits::HELD_EVENT_BYTES
+    }
+
     /// The events, oldest first, which stay.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Event> {
         self.events.iter()

@@ -1,6 +1,8 @@
 //! Processes, quotas and old spellings: pipyjs/filters.md sections 3, 9 and 11, globals.md section 6.
 
-use crate::worker::testing::{DEADLINE, check, check_refused, codebase, eventually, exchange, serve};
+use crate::limits;
+use crate::worker::testing::{DEADLINE, check, check_refused, codebase, eventually, exchange, free_port, serve};
+use crate::worker::{Engine, Notice, Options};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -197,4 +199,40 @@ async fn a_process_that_ignores_its_end_is_killed_and_leaves_no_zombie() {
     stream.set_zero_linger().expect("an option");
     drop(stream);
     eventually("the process has gone, and is no zombie", || !process.exists()).await;
+}
+
+/// What goes round holds back what comes in, long before it is more than may be held.
+#[tokio::test(flavor = "current_thread")]
+async fn a_loop_takes_input_as_it_gets_on() {
+    const TOTAL: usize = 4 << 20;
+    let port = free_port();
+    // Each round takes 256 bytes of each piece: a read goes round 256 times.
+    let script = format!(
+        "((state = {{ eaten: 0 }}) => pipy().listen('127.0.0.1:{port}').loop($ => $.replaceData(d => (
+            state.eaten += d.shift(256).size,
+            state.eaten == {TOTAL} && pipy.exit(5),
+            d.size ? d : undefined
+        ))).replaceData(() => undefined))()"
+    );
+    let mut options = Options::default();
+    options.limits.held_bytes = 3 * limits::LOOP_BYTES;
+    let engine = Engine::start(codebase("1", &[("/main.js", &script)]), options).await;
+    let mut engine = engine.expect("starts");
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
+    let (mut reader, mut writer) = stream.into_split();
+    let writing = async {
+        writer.write_all(&vec![7; TOTAL]).await.expect("it is read");
+        std::future::pending::<()>().await;
+    };
+    let mut byte = [0];
+    let done = async {
+        tokio::select! {
+            notice = engine.notice() => assert_eq!(notice, Notice::Exit(5)),
+            end = reader.read(&mut byte) => panic!("the stream has ended: {end:?}"),
+            () = writing => {}
+        }
+    };
+    tokio::time::timeout(6 * DEADLINE, done)
+        .await
+        .expect("all of it goes round");
 }
