@@ -113,3 +113,25 @@ async fn long_arrays() {
     ])
     .await;
 }
+
+/// No collector sees through a message, so what leads back to itself by one is kept until the version ends: as much as the scripts may
+/// have, and not more.
+#[tokio::test(flavor = "current_thread")]
+async fn messages_that_hold_themselves_are_bounded() {
+    for (name, make, said) in [
+        ("with a body", "new Message({}, 'x'.repeat(1000))", SAID),
+        ("with none", "new Message({})", "out of memory"),
+    ] {
+        let hoard = format!(
+            "new Array(20).fill(0).forEach(() => new Array(20000).fill(0).forEach(() => (m => m.head.self = m)({make})))"
+        );
+        let (_engine, port) = serve(&hoard).await;
+        let said_first = ask(port).await;
+        assert!(
+            said_first.starts_with("throws ") && said_first.contains(said),
+            "{name}: {said_first}"
+        );
+        let again = ask(port).await;
+        assert!(again.is_empty() || again.contains("out of memory"), "{name}: {again}");
+    }
+}
