@@ -3,11 +3,18 @@
 () => {
   const TYPE = /^([iu])(8|16|32|64)$/
 
+  // Longest text of a number, and what is shown of one that is none: to read it takes time that grows with its square.
+  const LONGEST_TEXT = 1024, SHOWN_TEXT = 64
+
   // Any value as a BigInt; what is no number is 0, as `| 0` has it.
   const big = value => {
     if (value === undefined || value === null) return 0n
     if (typeof value === 'bigint') return value
-    if (value instanceof Int || typeof value === 'string') return BigInt(value.toString())
+    if (value instanceof Int) return BigInt(value.toString())
+    if (typeof value === 'string') {
+      if (value.length > LONGEST_TEXT) throw new RangeError('too long')
+      return BigInt(value)
+    }
     if (value instanceof Data) value = value.toArray()
     if (Array.isArray(value)) return value.slice(-8).reduce((sum, byte) => sum << 8n | BigInt(byte & 255), 0n)
     const number = Math.trunc(Number(value))
@@ -24,7 +31,8 @@
       try {
         value = big(given)
       } catch {
-        throw new Error(`'${given}' is no whole number`)
+        const text = String(given)
+        throw new Error(`'${text.length > SHOWN_TEXT ? text.slice(0, SHOWN_TEXT) + '...' : text}' is no whole number`)
       }
       value = isUnsigned ? BigInt.asUintN(width, value) : BigInt.asIntN(width, value)
       const field = (value, enumerable) => ({ value, enumerable })
