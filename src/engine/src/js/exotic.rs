@@ -6,7 +6,7 @@ use super::Result;
 use super::names::{Kind, Name, kind_of, name_of, object_prototype, own_descriptor};
 use rquickjs::class::{JsCell, JsClass, PropertyDescriptor, PropertyName, Readable};
 use rquickjs::object::{Filter, Property};
-use rquickjs::{Atom, Class, Ctx, Object, Proxy, Value};
+use rquickjs::{Atom, Class, Ctx, Function, Object, Proxy, Value};
 
 /// What a native object says of a property.
 pub(super) enum Found<'js> {
@@ -74,7 +74,29 @@ where
         None if native.set(&name_of(ctx, &atom)?, &value)? => return Ok(true),
         None => native.give_up(ctx)?,
     };
-    plain.set(atom, value).map(|()| true)
+    set_plain(ctx, &plain, atom, value)
+}
+
+/// False for what a plain object refuses without a word: scripts are sloppy unless they say `'use strict'`, and QuickJS does not tell us
+/// what they say.
+fn set_plain<'js>(ctx: &Ctx<'js>, plain: &Object<'js>, atom: Atom<'js>, value: Value<'js>) -> Result<bool> {
+    let Err(error) = plain.set(atom.clone(), value) else {
+        return Ok(true);
+    };
+    if !error.is_exception() {
+        return Err(error);
+    }
+    let thrown = ctx.catch();
+    let is_refused = match own_descriptor(ctx, plain, &atom)? {
+        Some(own) if own.is_getset => !own.setter.is_function(),
+        Some(own) => !own.writable,
+        None => {
+            let object: Object = ctx.globals().get("Object")?;
+            let is_extensible: Function = object.get("isExtensible")?;
+            !is_extensible.call::<_, bool>((plain.clone(),))?
+        }
+    };
+    if is_refused { Ok(false) } else { Err(ctx.throw(thrown)) }
 }
 
 /// Whether `receiver` is the object that the hook was called for.
