@@ -198,6 +198,8 @@ pub(crate) const PROCESSES: usize = 256;
 pub(crate) const PROCESS_END: Duration = Duration::from_secs(5);
 /// The same for processes of a worker that ends itself: whoever ends it waits for it.
 pub(crate) const PROCESS_END_WITH_WORKER: Duration = Duration::from_secs(1);
+/// How long a worker that ends waits for a process that was killed: one that waits inside the system does not hear of it.
+pub(crate) const PROCESS_KILLED: Duration = Duration::from_secs(2);
 /// Bytes kept for the reader of a named pipe that a script writes; what comes beyond is lost.
 pub(crate) const FIFO_PENDING_BYTES: usize = 1 << 20;
 /// How long a script may wait for a named pipe that it reads or writes whole (`os.read`, `os.write`).

@@ -215,17 +215,31 @@ impl Reaper {
 }
 
 impl Drop for Reaper {
-    /// The worker ends: so do its processes, also those of pipelines that nobody ended. None is left, nor a zombie of one.
+    /// The worker ends: so do its processes, also those of pipelines that nobody ended. None is left, nor a zombie of one, unless the
+    /// system cannot end it (a file system that does not answer): the worker does not wait for that.
     fn drop(&mut self) {
         let end = Instant::now() + limits::PROCESS_END_WITH_WORKER;
         for process in self.running.get_mut() {
             kill(process.pid, Signal::SIGTERM).ok();
             process.state.kill_at.set(Some(end));
         }
-        while self.reap() {
-            std::thread::sleep(REAP_PAUSE);
+        if !wait_while(end + limits::PROCESS_KILLED, || self.reap()) {
+            let left = self.running.borrow();
+            let left: Vec<i32> = left.iter().map(|process| process.pid.as_raw()).collect();
+            tracing::error!(target: "subproc", "processes {left:?} were killed and have not ended; they are left to the system");
         }
     }
+}
+
+/// Looks again and again; false when it still holds at that time.
+fn wait_while(end: Instant, mut holds: impl FnMut() -> bool) -> bool {
+    while holds() {
+        if Instant::now() >= end {
+            return false;
+        }
+        std::thread::sleep(REAP_PAUSE);
+    }
+    true
 }
 
 type Ends = (Pid, Sender, Receiver, Option<Receiver>);
@@ -323,7 +337,22 @@ pub(crate) fn words(command: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::words;
+    use super::{Duration, Instant, wait_while, words};
+
+    /// A process that the system cannot end holds nobody up.
+    #[test]
+    fn waiting_has_an_end() {
+        let end = Instant::now() + Duration::from_millis(50);
+        assert!(!wait_while(end, || true));
+        assert!(Instant::now() >= end);
+        let mut looks = 3;
+        let mut is_left = || {
+            looks -= 1;
+            looks > 0
+        };
+        assert!(wait_while(Instant::now() + Duration::from_secs(60), &mut is_left));
+        assert_eq!(looks, 0);
+    }
 
     #[test]
     fn commands_are_cut_at_blanks() {
