@@ -134,18 +134,17 @@ mod tests {
         let served = serve(&format!(
             "pipy.listen(PORT, $ => $.onStart(() => new Data).connect('127.0.0.1:{at}')\
                .replaceStreamEnd(e => [new Data(e.error), new StreamEnd]))\n\
-             pipy.listen({other}, $ => $.replaceData(() => {{\n\
+             pipy.listen(OTHER_PORT, $ => $.replaceData(() => {{\n\
                var all = []\n\
                pipy.outbound.forEach(o => {{ all.push([o.state, o.remoteAddress, o.remotePort === {at}]); o.close() }})\n\
                return new Data(all.join())\n\
-             }}))",
-            other = at + 1,
+             }}))"
         ))
         .await;
         let (client, _accepted) = tokio::join!(exchange(served.port, b""), async {
             let accepted = peer.accept().await.expect("accepts");
             loop {
-                let said = exchange(at + 1, b"x").await;
+                let said = exchange(served.other, b"x").await;
                 if said == b"connected,127.0.0.1,true" {
                     break accepted;
                 }

@@ -1,5 +1,5 @@
-//! For tests of scripts against a whole engine on loopback: `serve`, `exchange`, tables of rows. In scripts `PORT` stands
-//! for a free port.
+//! For tests of scripts against a whole engine on loopback: `serve`, `exchange`, tables of rows. In scripts `PORT` and
+//! `OTHER_PORT` stand for free ports.
 
 use super::{Engine, Options};
 use crate::codebase::Codebase;
@@ -11,6 +11,9 @@ use tokio::net::TcpStream;
 
 /// Nothing that a test waits for takes longer.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Ports that are tried when others take them.
+const TRIES: usize = 20;
 
 /// A codebase of these files; the first one is the main script.
 pub(crate) fn codebase(version: &str, files: &[(&str, &str)]) -> Arc<Codebase> {
@@ -34,6 +37,8 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) struct Served {
     /// What `PORT` stands for.
     pub port: u16,
+    /// What `OTHER_PORT` stands for.
+    pub other: u16,
     /// The engine itself.
     pub engine: Engine,
 }
@@ -42,14 +47,28 @@ pub(crate) struct Served {
 ///
 /// # Errors  What loading says.
 pub(crate) async fn try_serve(files: &[(&str, &str)]) -> Result<Served, Error> {
-    let port = free_port();
+    // Another process, or a connection of this one, may take a free port before it is ours.
+    for _ in 0..TRIES {
+        let result = try_serve_at(files, free_port(), free_port()).await;
+        match result {
+            Err(error) if error.to_string().contains("in use") => {}
+            result => return result,
+        }
+    }
+    try_serve_at(files, free_port(), free_port()).await
+}
+
+async fn try_serve_at(files: &[(&str, &str)], port: u16, other: u16) -> Result<Served, Error> {
     let texts: Vec<(&str, String)> = files
         .iter()
-        .map(|(path, text)| (*path, text.replace("PORT", &port.to_string())))
+        .map(|(path, text)| {
+            let text = text.replace("OTHER_PORT", &other.to_string());
+            (*path, text.replace("PORT", &port.to_string()))
+        })
         .collect();
     let files: Vec<(&str, &str)> = texts.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let engine = Engine::start(codebase("1", &files), Options::default()).await?;
-    Ok(Served { port, engine })
+    Ok(Served { port, other, engine })
 }
 
 /// Starts an engine with one script.
