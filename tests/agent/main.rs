@@ -20,4 +20,5 @@ mod remote;
 mod run;
 mod script_limits;
 mod signals;
+mod stuck_log;
 mod support;

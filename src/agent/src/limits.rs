@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// How long a line of the log waits for room in a standard stream, milliseconds; once there was none, lines wait no more until there is.
+pub(crate) const LOG_PATIENCE_MS: u16 = 1000;
+/// Bytes written to it at once: as many as a pipe with any room takes (PIPE_BUF).
+pub(crate) const LOG_PART_BYTES: usize = 4096;
 /// Bytes of log kept in memory unless told otherwise (`--log-history-limit`); most that may be asked for.
 pub(crate) const LOG_HISTORY_BYTES: (usize, usize) = (1 << 20, 256 << 20);
 /// Longest log line, bytes; the rest is cut.

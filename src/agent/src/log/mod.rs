@@ -3,12 +3,14 @@
 //! here uses; so this is a whole subscriber of its own, without the registry that would cost each Pod memory.
 //! Source: pipyjs/cli.md section 5. DEVIATES: times are UTC, not local time, for a Pod has no time zone data.
 
+mod escape;
 mod file;
 mod followed;
 mod history;
 mod level;
 mod redact;
 mod ring;
+mod stream;
 mod tail;
 mod time;
 
@@ -25,7 +27,9 @@ use crate::limits;
 use ballast_engine::LogSink;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
+use stream::Stream;
 use tokio::sync::Semaphore;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -42,6 +46,7 @@ pub(crate) struct Log {
 struct State {
     level: LogLevel,
     to: LogTo,
+    stream: Stream,
     file: Option<LogFile>,
     ring: Ring,
 }
@@ -53,6 +58,7 @@ impl Log {
             state: Arc::new(Mutex::new(State {
                 level,
                 to,
+                stream: Stream::default(),
                 file,
                 ring: Ring::new(history_bytes),
             })),
@@ -121,8 +127,8 @@ impl Subscriber for Log {
         }
         let mut text = Text::default();
         event.record(&mut text);
-        line.push_str(&redact(&text.message));
-        line.push_str(&redact(&text.fields));
+        line.push_str(&escape::message(&redact(&text.message)));
+        line.push_str(&escape::field(&redact(&text.fields)));
         if line.len() > limits::LOG_LINE_BYTES {
             line.truncate(line.floor_char_boundary(limits::LOG_LINE_BYTES));
         }
@@ -140,10 +146,10 @@ impl State {
     /// A log that cannot be written is no reason to stop: there is nobody to tell.
     fn put(&mut self, line: &[u8]) {
         match self.to {
-            LogTo::Stdout => std::io::stdout().write_all(line).ok(),
-            LogTo::Stderr => std::io::stderr().write_all(line).ok(),
-            LogTo::Nowhere => None,
-        };
+            LogTo::Stdout => self.stream.put(std::io::stdout().as_fd(), line),
+            LogTo::Stderr => self.stream.put(std::io::stderr().as_fd(), line),
+            LogTo::Nowhere => {}
+        }
         if let Some(file) = &mut self.file {
             file.put(line);
         }
@@ -177,6 +183,6 @@ impl Visit for Text {
 
 /// One line on stderr, for what ends the process before or without a log.
 pub(crate) fn complain(message: &str) {
-    let line = format!("{}\n", redact(message));
+    let line = format!("{}\n", escape::message(&redact(message)));
     std::io::stderr().write_all(line.as_bytes()).ok();
 }
