@@ -15,6 +15,6 @@ mod settings;
 
 pub use derive::{BASE, Derived, Outcome, codebase_name, derive};
 pub use error::Error;
-pub use manifest::Manifest;
+pub use manifest::{Manifest, Meta, PodSpec, PodStatus};
 pub use reload::needs_reload;
 pub use settings::Settings;

@@ -12,14 +12,15 @@ use crate::error::Error;
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
 /// A Pod as its manifest (or the API server) tells it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Manifest {
-    #[serde(default)]
-    pub(crate) metadata: Meta,
-    #[serde(default)]
-    pub(crate) spec: PodSpec,
-    #[serde(default)]
-    pub(crate) status: PodStatus,
+    /// Who it is.
+    pub metadata: Meta,
+    /// What is to run.
+    pub spec: PodSpec,
+    /// What runs.
+    pub status: PodStatus,
 }
 
 impl Manifest {
@@ -71,6 +72,11 @@ impl Manifest {
         Some(ready.status == "True")
     }
 
+    /// Whether all its containers have ended for good: there is nothing left to register.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status.phase.as_deref(), Some("Succeeded" | "Failed"))
+    }
+
     /// Says that the Pod has this address, as the kubelet would.
     pub fn set_pod_ip(&mut self, ip: &str) {
         self.status.pod_ip = Some(ip.to_owned());
@@ -92,22 +98,30 @@ impl Manifest {
     }
 }
 
+/// `metadata` of a Pod.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct Meta {
-    pub(crate) name: Option<String>,
-    pub(crate) namespace: Option<String>,
-    pub(crate) uid: Option<String>,
+pub struct Meta {
+    /// Name.
+    pub name: Option<String>,
+    /// Namespace; absent in manifests that leave it to the command that applies them.
+    pub namespace: Option<String>,
+    /// UID, which the API server gives.
+    pub uid: Option<String>,
+    /// Labels.
     #[serde(deserialize_with = "or_default")]
-    pub(crate) labels: BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
     #[serde(deserialize_with = "or_default")]
-    pub(crate) annotations: BTreeMap<String, String>,
-    pub(crate) deletion_timestamp: Option<String>,
+    pub annotations: BTreeMap<String, String>,
+    /// RFC 3339; present once the Pod is marked for deletion.
+    pub deletion_timestamp: Option<String>,
 }
 
+/// `spec` of a Pod.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct PodSpec {
+pub struct PodSpec {
     pub(crate) node_name: Option<String>,
     #[serde(deserialize_with = "or_default")]
     pub(crate) host_network: bool,
@@ -176,9 +190,11 @@ pub(crate) struct EnvVar {
     pub(crate) value: Option<String>,
 }
 
+/// `status` of a Pod.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct PodStatus {
+pub struct PodStatus {
+    pub(crate) phase: Option<String>,
     #[serde(rename = "podIP")]
     pub(crate) pod_ip: Option<String>,
     #[serde(rename = "podIPs", deserialize_with = "or_default")]

@@ -35,6 +35,8 @@ pub struct Options {
     pub token: Option<String>,
     /// UID of the Pod that asks, sent as `Ballast-Pod-Uid`.
     pub pod_uid: Option<String>,
+    /// Connections that are kept open between requests; `None`: one, which is what an agent needs.
+    pub idle_connections: Option<usize>,
     /// Instead of the system's resolver.
     pub resolver: Option<Arc<dyn Resolve>>,
 }
@@ -78,7 +80,7 @@ impl Client {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
-            .pool_max_idle_per_host(1)
+            .pool_max_idle_per_host(options.idle_connections.unwrap_or(1))
             .tcp_keepalive(Duration::from_secs(60));
         if let Some(pem) = &options.identity_pem {
             builder = builder.identity(reqwest::Identity::from_pem(pem).map_err(|e| setup("client certificate", e))?);

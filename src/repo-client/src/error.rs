@@ -65,6 +65,22 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A codebase that is to derive from one derives from another.
+    #[error("{name} derives from {}, not from {wanted}; delete it first", .actual.as_deref().unwrap_or("nothing"))]
+    Base {
+        /// Its name.
+        name: String,
+        /// What it derives from.
+        actual: Option<String>,
+        /// What it is to derive from.
+        wanted: String,
+    },
+    /// Somebody deleted the codebase meanwhile.
+    #[error("{name} was deleted while it was being created; try again")]
+    Vanished {
+        /// Its name.
+        name: String,
+    },
     /// A name or path that no codebase may have.
     #[error("invalid name or path {name:?}: {reason}")]
     Name {

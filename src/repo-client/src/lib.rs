@@ -4,7 +4,8 @@
 //!
 //! - [`Worker`]: the reading side, rooted at one codebase: [`Worker::poll`], [`Worker::fetch_all`], [`Worker::post_status`],
 //!   [`Worker::open_link`]
-//! - [`Writer`]: the editing side, rooted at one Repo: create, upload, commit, publish in place, delete
+//! - [`Writer`]: the editing side, rooted at one Repo: create, upload, commit, publish in place, delete;
+//!   [`Writer::put`] brings a derived codebase to what it is to be
 //! - [`pod`]: the document `/config/pod.json` of a Pod's codebase
 //! - [`path`]: which names and paths are allowed
 //!
@@ -18,12 +19,14 @@ mod error;
 pub mod limits;
 pub mod path;
 pub mod pod;
+mod publish;
 mod snapshot;
 mod worker;
 mod writer;
 
 pub use client::{Options, Resolve, Resolving};
 pub use error::Error;
+pub use publish::{Published, Target};
 /// The connection of an admin link.
 pub use reqwest::Upgraded;
 pub use snapshot::{FileVersion, Snapshot};

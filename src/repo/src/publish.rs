@@ -5,15 +5,12 @@
 use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, bail};
-use ballast_derive::{Derived, Manifest, Settings, codebase_name, derive, needs_reload};
+use anyhow::Context as _;
+use ballast_derive::{Manifest, Settings, codebase_name, derive, needs_reload};
 use ballast_repo_client::pod::{POD_PATH, PodDocument};
-use ballast_repo_client::{Options, Upload, Writer};
+use ballast_repo_client::{Options, Target, Writer};
 
 use crate::config::PublishPod;
-
-/// Version of the first commit.
-const FIRST_VERSION: &str = "1";
 
 /// Publishes; prints a line for each Pod.
 pub(crate) async fn run(config: &PublishPod) -> anyhow::Result<()> {
@@ -76,7 +73,15 @@ async fn publish(
             false => format!("{name}: nothing to publish, for {reason}"),
         });
     };
-    put(writer, &derived, published.as_deref()).await
+    let target = Target {
+        name: &derived.name,
+        base: derived.base,
+        files: &derived.files,
+        document: POD_PATH,
+        needs_reload,
+    };
+    let done = writer.put(&target, published.as_deref()).await?;
+    Ok(format!("{name}: {done}"))
 }
 
 /// Adds what is known of the Pod beside its manifest: by flags, or from the publish before (addresses and readiness of the
@@ -98,55 +103,6 @@ fn observe(config: &PublishPod, pod: &mut Manifest, published: Option<&str>) {
     if config.is_deleting {
         pod.set_deleting(&now());
     }
-}
-
-async fn put(writer: &Writer, derived: &Derived, published: Option<&str>) -> anyhow::Result<String> {
-    let name = &derived.name;
-    let info = match writer.info(name).await? {
-        Some(info) => info,
-        None => {
-            let created = writer.create(name, Some(derived.base)).await;
-            created.with_context(|| format!("create {name} (it derives from {})", derived.base))?;
-            writer
-                .info(name)
-                .await?
-                .with_context(|| format!("{name} was deleted while it was being created"))?
-        }
-    };
-    if info.base.as_deref() != Some(derived.base) {
-        bail!(
-            "{name} derives from {:?}, not from {}; remove it with --delete first",
-            info.base,
-            derived.base
-        );
-    }
-    // A publish that broke off before its commit is taken up again.
-    let is_committed = derived.files.keys().all(|path| info.files.contains(path));
-    let is_same = derived.files.get(POD_PATH).map(String::as_str) == published && info.edit_files.is_empty();
-    if is_committed && is_same {
-        return Ok(format!("{name}: unchanged"));
-    }
-    for (path, content) in &derived.files {
-        let file = Upload {
-            path: path.clone(),
-            content: content.clone().into(),
-        };
-        writer.upload(name, &file).await?;
-    }
-    if !is_committed {
-        writer.commit(name, FIRST_VERSION).await?;
-        return Ok(format!("{name}: created, version {FIRST_VERSION}"));
-    }
-    let pod = derived.files.get(POD_PATH).map(String::as_str).unwrap_or_default();
-    // An edit that was left behind hides what is served, so it is taken for the worse.
-    if info.edit_files.is_empty() && !needs_reload(published.unwrap_or_default(), pod) {
-        writer.publish(name).await?;
-        return Ok(format!("{name}: published in place"));
-    }
-    let number: u128 = info.version.parse().unwrap_or(0);
-    let version = number.saturating_add(1).to_string();
-    writer.commit(name, &version).await?;
-    Ok(format!("{name}: new version {version}"))
 }
 
 /// The time in RFC 3339, as the API server writes it.

@@ -1,0 +1,102 @@
+//! Brings a derived codebase in a Repo to what it is to be, in as few requests as that takes. The first publish creates and
+//! commits. Later ones change the files in place where running scripts follow the change (so that nothing reloads), or
+//! commit a new version where they only see it when loaded. Not for: deciding what it is to be (`ballast-derive`).
+
+use std::collections::BTreeMap;
+
+use crate::error::Error;
+use crate::writer::{Upload, Writer};
+
+/// Version of the first commit.
+const FIRST_VERSION: &str = "1";
+
+/// A codebase as it is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Name with a leading slash.
+    pub name: &'a str,
+    /// The codebase that it derives from.
+    pub base: &'a str,
+    /// All its own files by path.
+    pub files: &'a BTreeMap<String, String>,
+    /// The file whose change decides between in place and a new version.
+    pub document: &'a str,
+    /// Whether the change of the document from (first) to (second) is seen only when scripts are loaded.
+    pub needs_reload: fn(&str, &str) -> bool,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// It was so already.
+    Unchanged,
+    /// There was none.
+    Created,
+    /// Within the current version: nothing reloads.
+    InPlace,
+    /// As this new version.
+    Version(String),
+}
+
+impl std::fmt::Display for Published {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unchanged => f.write_str("unchanged"),
+            Self::Created => write!(f, "created, version {FIRST_VERSION}"),
+            Self::InPlace => f.write_str("published in place"),
+            Self::Version(version) => write!(f, "new version {version}"),
+        }
+    }
+}
+
+impl Writer {
+    /// Publishes `target`. `before` is the document as it is served now ([`Writer::read`]), `None` if there is none. A
+    /// publish that broke off before its commit is taken up again.
+    ///
+    /// # Errors
+    /// As [`Writer::list`]; [`Error::Base`] when the codebase derives from another one.
+    pub async fn put(&self, target: &Target<'_>, before: Option<&str>) -> Result<Published, Error> {
+        let name = target.name;
+        let info = match self.info(name).await? {
+            Some(info) => info,
+            None => {
+                self.create(name, Some(target.base)).await?;
+                let created = self.info(name).await?;
+                created.ok_or_else(|| Error::Vanished { name: name.to_owned() })?
+            }
+        };
+        if info.base.as_deref() != Some(target.base) {
+            return Err(Error::Base {
+                name: name.to_owned(),
+                actual: info.base,
+                wanted: target.base.to_owned(),
+            });
+        }
+        let is_committed = target.files.keys().all(|path| info.files.contains(path));
+        let document = target.files.get(target.document).map(String::as_str);
+        if is_committed && document == before && info.edit_files.is_empty() {
+            return Ok(Published::Unchanged);
+        }
+        for (path, content) in target.files {
+            let file = Upload {
+                path: path.clone(),
+                content: content.clone().into(),
+            };
+            self.upload(name, &file).await?;
+        }
+        if !is_committed {
+            self.commit(name, FIRST_VERSION).await?;
+            return Ok(Published::Created);
+        }
+        // An edit that was left behind hides what is served, so it is taken for the worse.
+        let needs_reload = (target.needs_reload)(before.unwrap_or_default(), document.unwrap_or_default());
+        if info.edit_files.is_empty() && !needs_reload {
+            self.publish(name).await?;
+            return Ok(Published::InPlace);
+        }
+        let number: u128 = info.version.parse().unwrap_or(0);
+        let version = number.saturating_add(1).to_string();
+        self.commit(name, &version).await?;
+        Ok(Published::Version(version))
+    }
+}
