@@ -8,11 +8,13 @@
 //! - [`load`]: a load that counts what is answered, and tells what is lost
 //! - [`Netns`]: a network namespace (or a whole private machine view) that ends with the test
 //! - [`registries`]: the real registries that Maven built, started with little memory
+//! - [`control_plane`]: a real API server with etcd, for what watches Kubernetes
 //! - [`golden`]: compare with a file, `UPDATE_EXPECT=1` writes it
 //! - [`wait_for`], [`poll`]: the only ways to wait: for a condition, with a deadline
 
 #![forbid(unsafe_code)]
 
+pub mod control_plane;
 pub mod golden;
 pub mod http;
 pub mod load;
@@ -63,6 +65,23 @@ pub fn peer(name: &str) -> PathBuf {
     assert!(
         path.is_file(),
         "{} is not there; run `cargo xtask peers`",
+        path.display()
+    );
+    path
+}
+
+/// The path of a part of Kubernetes that `cargo xtask kubernetes` built.
+///
+/// # Panics
+/// When `BALLAST_KUBERNETES` is not set or holds no such file: a test that can't run fails, it is never skipped.
+#[track_caller]
+pub fn kubernetes(part: &str) -> PathBuf {
+    let folder = std::env::var_os("BALLAST_KUBERNETES")
+        .unwrap_or_else(|| panic!("BALLAST_KUBERNETES is not set, so {part} can't be found; run `cargo xtask test`"));
+    let path = Path::new(&folder).join(part);
+    assert!(
+        path.is_file(),
+        "{} is not there; run `cargo xtask kubernetes`",
         path.display()
     );
     path

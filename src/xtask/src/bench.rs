@@ -45,7 +45,7 @@ pub(crate) fn run(mut parser: lexopt::Parser) -> anyhow::Result<()> {
     if words.is_empty() || words.iter().any(|word| word == "admission") {
         cargo.env("BALLAST_OPA", opa()?);
     }
-    test::environment(cargo.args(words));
+    test::environment(cargo.args(words))?;
     console::show("benchmark", &mut cargo)
 }
 

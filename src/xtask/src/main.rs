@@ -12,6 +12,7 @@ mod demo;
 mod fuzz;
 mod images;
 mod interrupt;
+mod kubernetes;
 mod peers;
 mod prereq;
 mod registries;
@@ -90,6 +91,12 @@ const STEPS: &[Step] = &[
         about: "the peers of tests that are Go programs",
         help: peers::HELP,
         run: peers::run,
+    },
+    Step {
+        name: "kubernetes",
+        about: "the parts of Kubernetes that tests start a cluster from",
+        help: kubernetes::HELP,
+        run: kubernetes::run,
     },
     Step {
         name: "bench",

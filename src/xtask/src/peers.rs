@@ -59,7 +59,11 @@ pub(crate) fn programs() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn go() -> anyhow::Result<PathBuf> {
+/// The Go toolchain.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn go() -> anyhow::Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
         .chain([PathBuf::from("/usr/local/go/bin")])

@@ -39,6 +39,6 @@ pub(crate) fn run(mut parser: lexopt::Parser) -> anyhow::Result<()> {
         &minutes,
     ];
     let mut cargo = workspace::cargo(&words);
-    test::environment(&mut cargo);
+    test::environment(&mut cargo)?;
     console::show("soak", &mut cargo)
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::Context;
 
 use crate::prereq::{self, Group};
-use crate::{build, console, images, peers, registries, workspace};
+use crate::{build, console, images, kubernetes, peers, registries, workspace};
 
 pub(crate) const HELP: &str = "\
 Installs what is missing (as root, by apt-get), builds binaries, images and the real
@@ -82,7 +82,8 @@ pub(crate) fn prepare() -> anyhow::Result<()> {
     build::binaries()?;
     images::all()?;
     registries::jars()?;
-    peers::programs()
+    peers::programs()?;
+    kubernetes::parts()
 }
 
 /// Runs the tests that `words` select (none: all of the workspace) and prints the summary as the last line.
@@ -95,7 +96,7 @@ pub(crate) fn all(words: &[String]) -> anyhow::Result<()> {
         cargo.arg("--workspace");
     }
     cargo.args(words);
-    environment(&mut cargo);
+    environment(&mut cargo)?;
     console::say("running the tests");
     let tally = runner(&mut cargo)?;
     for name in &tally.names {
@@ -105,13 +106,18 @@ pub(crate) fn all(words: &[String]) -> anyhow::Result<()> {
     if tally.failed > 0 { Err(Failed.into()) } else { Ok(()) }
 }
 
-/// Tells tests where binaries, images, jars and this program are.
-pub(crate) fn environment(command: &mut Command) {
+/// Tells tests where binaries, images, jars, the parts of Kubernetes and this program are.
+///
+/// # Errors
+/// The sources that the name of a folder follows from can't be read.
+pub(crate) fn environment(command: &mut Command) -> anyhow::Result<()> {
     command.env("BALLAST_BIN", workspace::bin());
     command.env("BALLAST_IMAGES", workspace::images());
     command.env("BALLAST_JARS", workspace::jars());
     command.env("BALLAST_PEERS", workspace::peers());
+    command.env("BALLAST_KUBERNETES", kubernetes::folder()?);
     command.env("BALLAST_XTASK", std::env::current_exe().unwrap_or_default());
+    Ok(())
 }
 
 fn runner(cargo: &mut Command) -> anyhow::Result<Tally> {
