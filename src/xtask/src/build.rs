@@ -9,8 +9,9 @@ use crate::workspace::{self, TRIPLE};
 use crate::{console, no_arguments};
 
 pub(crate) const HELP: &str = "\
-Builds pause (profile tiny), ballast and ballast-repo (profile release) as static
-binaries and puts them into target/bin, where tests and images take them from.
+Builds pause (profile tiny), ballast and ballast-repo (profile release) and
+ballast-controller (profile control) as static binaries and puts them into target/bin,
+where tests and images take them from.
 
 Examples:
   cargo xtask build
@@ -31,6 +32,8 @@ const BUILDS: &[(&[&str], &str, &str)] = &[
         "release",
         "-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no",
     ),
+    // By itself: what it asks of shared crates is nothing that the agent should carry.
+    (&["ballast-controller"], "control", "-C target-feature=+crt-static"),
 ];
 
 pub(crate) fn run(parser: lexopt::Parser) -> anyhow::Result<()> {

@@ -45,6 +45,16 @@ const IMAGES: &[Image] = &[
         system: &[],
     },
     Image {
+        name: "repo",
+        binaries: &["ballast-repo"],
+        system: &[],
+    },
+    Image {
+        name: "controller",
+        binaries: &["ballast-controller"],
+        system: &[],
+    },
+    Image {
         name: "demo-ratings",
         binaries: &[],
         system: &["/bin/busybox"],

@@ -1,0 +1,127 @@
+//! Wiring: configuration → clients → election → the loop while we lead. Not for: any of these.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::task::Poll;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use ballast_derive::Settings;
+use ballast_repo_client::{Options, Writer};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::leader::Election;
+use crate::limits::CONCURRENT_PUBLISHES;
+use crate::publish::Publisher;
+use crate::{reconcile, token};
+
+/// Runs until INT or TERM.
+///
+/// # Errors
+/// What makes a start impossible: files, addresses, no way to the API server.
+pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
+    let settings = match &config.settings {
+        Some(path) => Settings::from_yaml(&read(path)?).with_context(|| path.display().to_string())?,
+        None => Settings::default(),
+    };
+    let client = client(config).await?;
+    let mut options = options(config)?;
+    // What is wrong with address and certificates is told at once.
+    let mut publisher = Publisher {
+        client: client.clone(),
+        writer: Writer::new(&config.repo, &options)?,
+        settings,
+    };
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tracing::info!(features = ?config.features, repo = config.repo, "started");
+    if let Some(secret) = &config.token_secret {
+        let token = tokio::select! {
+            _ = term.recv() => return Ok(()),
+            _ = int.recv() => return Ok(()),
+            token = token::of(client.clone(), secret) => token,
+        };
+        options.token = Some(token);
+        publisher.writer = Writer::new(&config.repo, &options)?;
+    }
+    let mut election = config
+        .lease
+        .as_ref()
+        .map(|lease| Election::new(client, lease, config.identity.clone()));
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+        never = lead(&mut election, &publisher, &config.features) => match never {},
+    }
+    tracing::info!("stopping");
+    if let Some(election) = &mut election {
+        election.release().await;
+    }
+    Ok(())
+}
+
+/// Waits for its turn and acts while it lasts, again and again.
+async fn lead(election: &mut Option<Election>, publisher: &Publisher, features: &[String]) -> Infallible {
+    let Some(election) = election else {
+        tracing::info!("leading: no lease is asked for");
+        return reconcile::run(publisher, features).await;
+    };
+    loop {
+        election.acquire().await;
+        tracing::info!("leading");
+        let fence = election.fence();
+        // Asked each time before anything goes on, so that a process that stood still does not finish what it was at: another
+        // one acts by then. What is under way is dropped with the loop.
+        let is_over = std::future::poll_fn(|_| match *fence.borrow() <= Instant::now() {
+            true => Poll::Ready(()),
+            // The renewals wake us often enough.
+            false => Poll::Pending,
+        });
+        tokio::select! {
+            biased;
+            () = is_over => tracing::warn!("leading no longer: the lease was not renewed in time"),
+            reason = election.hold() => tracing::warn!("leading no longer: {reason}"),
+            never = reconcile::run(publisher, features) => match never {},
+        }
+    }
+}
+
+async fn client(config: &Config) -> anyhow::Result<kube::Client> {
+    let options = KubeConfigOptions {
+        context: config.context.clone(),
+        ..KubeConfigOptions::default()
+    };
+    let found = match (&config.kubeconfig, &config.context) {
+        (Some(path), _) => {
+            let file = Kubeconfig::read_from(path).with_context(|| format!("kubeconfig {}", path.display()))?;
+            let config = kube::Config::from_custom_kubeconfig(file, &options).await;
+            config.with_context(|| format!("kubeconfig {}", path.display()))?
+        }
+        (None, Some(context)) => kube::Config::from_kubeconfig(&options)
+            .await
+            .with_context(|| format!("context {context:?}"))?,
+        (None, None) => kube::Config::infer()
+            .await
+            .context("find the API server: no service account, no kubeconfig; give --kubeconfig FILE")?,
+    };
+    kube::Client::try_from(found).context("set up the client of the API server")
+}
+
+fn options(config: &Config) -> anyhow::Result<Options> {
+    let ca_pem = config
+        .ca
+        .as_ref()
+        .map(|path| read(path).map(String::into_bytes))
+        .transpose()?;
+    Ok(Options {
+        ca_pem,
+        token: config.token.clone(),
+        idle_connections: Some(CONCURRENT_PUBLISHES),
+        ..Options::default()
+    })
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))
+}

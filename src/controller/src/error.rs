@@ -1,0 +1,51 @@
+//! What can go wrong with one Pod.
+
+/// A publish that did not work out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The Repo.
+    #[error(transparent)]
+    Repo(#[from] ballast_repo_client::Error),
+    /// The API server, asked whether a Pod is there.
+    #[error("ask for pod {pod}: {source}")]
+    Api {
+        /// Namespace and name.
+        pod: String,
+        /// What it said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// No end within the limit.
+    #[error("no end within {0:?}; is the repo overloaded?")]
+    Timeout(std::time::Duration),
+}
+
+impl Error {
+    /// Whether the Repo can't be reached at all, so that the next Pod would fare no better.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Repo(error) => matches!(
+                error,
+                ballast_repo_client::Error::Transport { .. }
+                    | ballast_repo_client::Error::Status { status: 502..=504, .. }
+            ),
+            Self::Api { .. } => false,
+            Self::Timeout(_) => true,
+        }
+    }
+}
+
+/// An error with all that led to it, each once.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let part = error.to_string();
+        if !text.contains(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        cause = error.source();
+    }
+    text
+}

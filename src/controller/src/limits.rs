@@ -1,0 +1,51 @@
+//! Every bound of the controller, with its unit.
+
+use std::time::Duration;
+
+/// Features with a watch of their own: one bit each in a Pod's entry.
+pub(crate) const MAX_FEATURES: usize = 32;
+
+/// Pods that are published at once. More does not make a Repo faster, which writes one change after the other.
+pub(crate) const CONCURRENT_PUBLISHES: usize = 32;
+
+/// Pause after the first failure of a Pod's publish, and of a Repo that does not answer; it doubles with each further one.
+pub(crate) const FIRST_RETRY: Duration = Duration::from_millis(250);
+
+/// Longest pause between two tries of what the Repo refuses for one Pod.
+pub(crate) const MAX_RETRY: Duration = Duration::from_secs(30);
+
+/// Longest pause between two tries to reach a Repo: one that is back is noticed within this.
+pub(crate) const MAX_REPO_PAUSE: Duration = Duration::from_secs(5);
+
+/// Longest publish of one Pod, answers of the Repo included.
+pub(crate) const PUBLISH_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The names in the Repo are compared with the Pods that are known this often: an emptied Repo fills again, and what went
+/// while nobody watched is taken away.
+pub(crate) const SWEEP: Duration = Duration::from_secs(30);
+
+/// Each Pod's codebase is compared with what it should be this often, whatever was seen: a Repo restored from a backup heals.
+pub(crate) const RESYNC: Duration = Duration::from_secs(600);
+
+/// Length of one watch request; the next one goes on where it ended. A connection that broke without a word is noticed 5 s
+/// after this.
+pub(crate) const WATCH_SECONDS: u32 = 60;
+
+/// First and longest pause before a watch that failed is tried again.
+pub(crate) const WATCH_RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// How long a lease counts that is not renewed: so long nobody acts when a leader dies.
+pub(crate) const LEASE_SECONDS: i32 = 10;
+
+/// A leader that could not renew for this long stops acting. Well below [`LEASE_SECONDS`], for its last request may be on
+/// its way still.
+pub(crate) const RENEW_DEADLINE: Duration = Duration::from_secs(6);
+
+/// Pause between two renewals, and between two looks of one who waits.
+pub(crate) const RENEW: Duration = Duration::from_secs(2);
+
+/// Longest request about the lease.
+pub(crate) const LEASE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest answer of the API server about one Pod.
+pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,219 @@
+//! The loop while we lead: watches → what is known → queue → publishes. One task decides, so nothing is locked. Every pass is
+//! from state, not from events: an event only says which Pod to look at.
+//!
+//! - `pod_watch`: events of the API server
+//! - `known`: the newest state of each Pod
+//! - `queue`: which Pod is next
+//! - `gate`: whether the Repo answers
+
+mod gate;
+mod known;
+mod pod_watch;
+mod queue;
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, SelectAll};
+
+use crate::error::{Error, causes};
+use crate::limits::{CONCURRENT_PUBLISHES, RESYNC, SWEEP};
+use crate::publish::{Done, Publisher, key_of};
+
+use gate::Gate;
+pub(crate) use known::Key;
+use known::{Known, Seen};
+pub(crate) use pod_watch::Pod;
+use queue::Queue;
+
+/// Work that has come to an end.
+enum Finished {
+    Publish(Key, Result<Done, Error>),
+    Names(Result<Vec<String>, Error>),
+}
+
+/// State of one term as leader.
+struct Term<'a> {
+    publisher: &'a Publisher,
+    features: &'a [String],
+    known: Known,
+    queue: Queue,
+    gate: Gate,
+    is_complete: bool,
+    /// When the names in the Repo are looked at next; `None`: they are being looked at.
+    sweep: Option<Instant>,
+    running: FuturesUnordered<BoxFuture<'a, Finished>>,
+}
+
+/// Keeps the Repo as the Pods with these features say, for ever. May be dropped at any point: the next one begins anew and
+/// takes up what was left.
+pub(crate) async fn run(publisher: &Publisher, features: &[String]) -> Infallible {
+    let mut watches = SelectAll::new();
+    for (number, feature) in (0u8..).zip(features) {
+        let events = pod_watch::pods(publisher.client.clone(), feature);
+        watches.push(events.map(move |event| (number, event)).boxed());
+    }
+    let mut term = Term {
+        publisher,
+        features,
+        known: Known::default(),
+        queue: Queue::default(),
+        gate: Gate::default(),
+        is_complete: false,
+        sweep: Some(Instant::now()),
+        running: FuturesUnordered::new(),
+    };
+    let mut resync = tokio::time::interval_at(tokio::time::Instant::now() + RESYNC, RESYNC);
+    loop {
+        term.start();
+        let wake = term.wake();
+        tokio::select! {
+            Some((watch, event)) = watches.next() => match event {
+                Ok(event) => term.seen(watch, event),
+                Err(error) => {
+                    let feature = features.get(usize::from(watch)).map(String::as_str);
+                    tracing::warn!(feature, "watch: {}; trying again", causes(&error));
+                }
+            },
+            Some(finished) = term.running.next(), if !term.running.is_empty() => term.finished(finished),
+            () = until(wake) => {}
+            _ = resync.tick() => term.push_all(),
+        }
+    }
+}
+
+impl<'a> Term<'a> {
+    /// Starts what there is room for.
+    fn start(&mut self) {
+        let now = Instant::now();
+        let publisher = self.publisher;
+        while self.running.len() < self.gate.room(now, CONCURRENT_PUBLISHES) {
+            if self.is_complete && self.sweep.is_some_and(|at| at <= now) {
+                self.sweep = None;
+                let names = async { Finished::Names(publisher.writer.list().await.map_err(Error::from)) };
+                self.running.push(Box::pin(names));
+                continue;
+            }
+            let Some(key) = self.queue.pop(now) else { break };
+            let pod = self.known.get(&key);
+            self.running.push(Box::pin(async move {
+                let done = publisher.publish(&key, pod).await;
+                Finished::Publish(key, done)
+            }));
+        }
+    }
+
+    /// When to look again though nothing happens. What is due and could not be started waits for room, so the end of other
+    /// work wakes it.
+    fn wake(&self) -> Option<Instant> {
+        let now = Instant::now();
+        match self.gate.opens() {
+            Some(at) if at > now => Some(at),
+            _ if self.running.len() >= self.gate.room(now, CONCURRENT_PUBLISHES) => None,
+            _ => {
+                let sweep = self.sweep.filter(|_| self.is_complete);
+                [self.queue.next_retry(), sweep].into_iter().flatten().min()
+            }
+        }
+    }
+
+    fn seen(&mut self, watch: u8, event: Seen) {
+        for key in self.known.apply(watch, event) {
+            self.queue.push(key);
+        }
+        if !self.is_complete && self.known.is_complete(self.features.len()) {
+            self.is_complete = true;
+            tracing::info!(pods = self.known.len(), "all pods are known");
+        }
+    }
+
+    fn finished(&mut self, finished: Finished) {
+        let now = Instant::now();
+        let error = match &finished {
+            Finished::Publish(_, Err(error)) | Finished::Names(Err(error)) => Some(error),
+            _ => None,
+        };
+        let is_outage = error.is_some_and(Error::is_outage);
+        // In these cases it was not asked.
+        let is_unasked = matches!(
+            finished,
+            Finished::Publish(_, Ok(Done::Impossible(_)) | Err(Error::Api { .. }))
+        );
+        if is_outage {
+            if let (Some(pause), Some(error)) = (self.gate.silent(now, fastrand::f64()), error) {
+                tracing::warn!("the repo does not answer: {error}; trying again in {pause:.1?}");
+            }
+        } else if !is_unasked && self.gate.answered() {
+            tracing::info!("the repo answers again");
+        }
+        match finished {
+            Finished::Publish(key, Ok(done)) => {
+                tell(&key, &done);
+                self.queue.done(&key);
+            }
+            Finished::Publish(key, Err(_)) if is_outage => self.queue.put_back(&key),
+            Finished::Publish(key, Err(error)) => {
+                let (pause, times) = self.queue.failed(&key, now, fastrand::f64());
+                // What goes on failing is told more and more seldom.
+                if times.is_power_of_two() {
+                    tracing::warn!(pod = %key, times, "{}; trying again in {pause:.1?}", causes(&error));
+                }
+            }
+            Finished::Names(Ok(names)) => {
+                self.sweep = Some(now + SWEEP);
+                self.compare(&names);
+            }
+            Finished::Names(Err(error)) => {
+                self.sweep = Some(now + SWEEP);
+                if is_outage {
+                    self.sweep = Some(now);
+                } else {
+                    tracing::warn!("names of codebases: {error}; trying again in {SWEEP:.1?}");
+                }
+            }
+        }
+    }
+
+    /// Looks at the Pods that only one side has: of the Repo and of what is known.
+    fn compare(&mut self, names: &[String]) {
+        let served: HashSet<Key> = names.iter().filter_map(|name| key_of(name)).collect();
+        for key in self.known.keys().filter(|key| !served.contains(key)) {
+            self.queue.push(key.clone());
+        }
+        for key in served.into_iter().filter(|key| !self.known.has(key)) {
+            self.queue.push(key);
+        }
+    }
+
+    fn push_all(&mut self) {
+        self.known.keys().for_each(|key| self.queue.push(key.clone()));
+    }
+}
+
+fn tell(key: &Key, done: &Done) {
+    match done {
+        Done::Published(ballast_repo_client::Published::Unchanged, _) => tracing::debug!(pod = %key, "unchanged"),
+        Done::Published(published, warnings) => {
+            tracing::info!(pod = %key, "{published}");
+            for warning in warnings {
+                tracing::warn!(pod = %key, "{warning}");
+            }
+        }
+        Done::Deleted => tracing::info!(pod = %key, "deleted"),
+        Done::Nothing => tracing::debug!(pod = %key, "nothing to publish"),
+        Done::Foreign => {
+            tracing::debug!(pod = %key, "its codebase was not made from a pod of a cluster; left as it is")
+        }
+        Done::Impossible(reason) => tracing::warn!(pod = %key, "{reason}"),
+    }
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}
