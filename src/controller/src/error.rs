@@ -1,4 +1,4 @@
-//! What can go wrong with one Pod.
+//! What can go wrong with one object.
 
 /// A publish that did not work out.
 #[derive(Debug, thiserror::Error)]
@@ -6,11 +6,11 @@ pub(crate) enum Error {
     /// The Repo.
     #[error(transparent)]
     Repo(#[from] ballast_repo_client::Error),
-    /// The API server, asked whether a Pod is there.
-    #[error("ask for pod {pod}: {source}")]
+    /// The API server, asked whether an object is there.
+    #[error("ask for {object}: {source}")]
     Api {
-        /// Namespace and name.
-        pod: String,
+        /// Kind, namespace and name.
+        object: String,
         /// What it said.
         #[source]
         source: Box<kube::Error>,

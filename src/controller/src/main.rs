@@ -8,6 +8,7 @@
 
 mod app;
 mod config;
+mod config_map;
 mod error;
 mod leader;
 mod limits;

@@ -1,16 +1,20 @@
-//! One Pod: makes its codebase in the Repo what its labels say. Not for: when (`reconcile/queue.rs`), what the labels say
-//! (`ballast-derive`).
+//! One object: makes its codebase in the Repo what its labels say. Not for: when (`reconcile/queue.rs`), what they say
+//! (`ballast-derive`, `config_map.rs`).
 
 use std::sync::Arc;
 
 use ballast_derive::{BASE, Manifest, Settings, derive, needs_reload};
 use ballast_repo_client::pod::{POD_PATH, PodDocument};
 use ballast_repo_client::{Published, Target, Writer};
-use kube::{Api, Client};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
 
+use crate::config_map;
 use crate::error::Error;
 use crate::limits::{CHECK_TIMEOUT, PUBLISH_TIMEOUT};
-use crate::reconcile::{Key, Pod};
+use crate::reconcile::{Key, Kind, Pod};
 
 /// What was done.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,17 +45,38 @@ impl Publisher {
     /// # Errors
     /// Whatever Repo or API server say; trying again is safe.
     pub(crate) async fn publish(&self, key: &Key, pod: Option<Arc<Manifest>>) -> Result<Done, Error> {
-        let pod = match pod {
-            Some(pod) => Some(pod),
-            None => self.ask(key).await?.map(Arc::new),
-        };
-        match tokio::time::timeout(PUBLISH_TIMEOUT, self.run(key, pod.as_deref())).await {
-            Ok(done) => done,
-            Err(_) => Err(Error::Timeout(PUBLISH_TIMEOUT)),
+        match key.kind {
+            Kind::Pod => {
+                let pod = match pod {
+                    Some(pod) => Some(pod),
+                    None => self.ask::<Pod>(key).await?.map(|pod| Arc::new(pod.manifest())),
+                };
+                in_time(self.pod(key, pod.as_deref())).await
+            }
+            Kind::ConfigMap => {
+                let map = self.ask::<ConfigMap>(key).await?;
+                in_time(self.config_map(key, map)).await
+            }
         }
     }
 
-    async fn run(&self, key: &Key, pod: Option<&Manifest>) -> Result<Done, Error> {
+    async fn config_map(&self, key: &Key, map: Option<ConfigMap>) -> Result<Done, Error> {
+        let name = codebase(key);
+        let sheet = match map.map(config_map::sheet).transpose() {
+            Ok(sheet) => sheet.flatten(),
+            Err(reason) => return Ok(Done::Impossible(reason)),
+        };
+        let Some(sheet) = sheet else {
+            return Ok(match self.writer.delete(&name).await? {
+                true => Done::Deleted,
+                false => Done::Nothing,
+            });
+        };
+        let published = self.writer.mirror(&name, sheet.base.as_deref(), &sheet.files).await?;
+        Ok(Done::Published(published, Vec::new()))
+    }
+
+    async fn pod(&self, key: &Key, pod: Option<&Manifest>) -> Result<Done, Error> {
         // What has ended has nothing left to register, though its object stays.
         let living = pod.filter(|pod| !pod.has_ended());
         let outcome = match living.map(|pod| derive(pod, &self.settings)).transpose() {
@@ -95,29 +120,51 @@ impl Publisher {
         })
     }
 
-    async fn ask(&self, key: &Key) -> Result<Option<Manifest>, Error> {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &key.namespace);
+    async fn ask<K>(&self, key: &Key) -> Result<Option<K>, Error>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    {
+        let objects: Api<K> = Api::namespaced(self.client.clone(), &key.namespace);
         let failed = |source| Error::Api {
-            pod: key.to_string(),
+            object: key.to_string(),
             source: Box::new(source),
         };
-        match tokio::time::timeout(CHECK_TIMEOUT, pods.get_opt(&key.name)).await {
-            Ok(answer) => Ok(answer.map_err(failed)?.map(Pod::manifest)),
+        match tokio::time::timeout(CHECK_TIMEOUT, objects.get_opt(&key.name)).await {
+            Ok(answer) => answer.map_err(failed),
             Err(elapsed) => Err(failed(kube::Error::Service(Box::new(elapsed)))),
         }
     }
 }
 
-/// Name of a Pod's codebase.
-pub(crate) fn codebase(key: &Key) -> String {
-    format!("/pod/{}/{}", key.namespace, key.name)
+async fn in_time(publish: impl Future<Output = Result<Done, Error>>) -> Result<Done, Error> {
+    match tokio::time::timeout(PUBLISH_TIMEOUT, publish).await {
+        Ok(done) => done,
+        Err(_) => Err(Error::Timeout(PUBLISH_TIMEOUT)),
+    }
 }
 
-/// The Pod that a codebase is for.
+/// Below which name the codebases of a kind are.
+fn folder(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Pod => "pod",
+        Kind::ConfigMap => "config",
+    }
+}
+
+/// Name of the codebase of an object.
+pub(crate) fn codebase(key: &Key) -> String {
+    format!("/{}/{}/{}", folder(key.kind), key.namespace, key.name)
+}
+
+/// The object that a codebase is for.
 pub(crate) fn key_of(codebase: &str) -> Option<Key> {
-    let (namespace, name) = codebase.strip_prefix("/pod/")?.split_once('/')?;
+    let (first, rest) = codebase.strip_prefix('/')?.split_once('/')?;
+    let kinds = [Kind::Pod, Kind::ConfigMap];
+    let kind = kinds.into_iter().find(|kind| folder(*kind) == first)?;
+    let (namespace, name) = rest.split_once('/')?;
     let is_name = !namespace.is_empty() && !name.is_empty() && !name.contains('/');
     is_name.then(|| Key {
+        kind,
         namespace: namespace.to_owned(),
         name: name.to_owned(),
     })
@@ -128,13 +175,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_codebase_and_its_pod() {
-        let key = Key {
-            namespace: "shop".to_owned(),
-            name: "web-0".to_owned(),
-        };
-        assert_eq!(codebase(&key), "/pod/shop/web-0");
-        assert_eq!(key_of("/pod/shop/web-0"), Some(key));
+    fn a_codebase_and_its_object() {
+        for (kind, wanted) in [(Kind::Pod, "/pod/shop/web-0"), (Kind::ConfigMap, "/config/shop/web-0")] {
+            let key = Key {
+                kind,
+                namespace: "shop".to_owned(),
+                name: "web-0".to_owned(),
+            };
+            assert_eq!(codebase(&key), wanted);
+            assert_eq!(key_of(wanted), Some(key));
+        }
         for other in [
             "/base",
             "/pod",

@@ -66,14 +66,18 @@ pub enum Error {
         reason: String,
     },
     /// A codebase that is to derive from one derives from another.
-    #[error("{name} derives from {}, not from {wanted}; delete it first", .actual.as_deref().unwrap_or("nothing"))]
+    #[error(
+        "{name} derives from {}, not from {}; delete it first",
+        .actual.as_deref().unwrap_or("nothing"),
+        .wanted.as_deref().unwrap_or("nothing")
+    )]
     Base {
         /// Its name.
         name: String,
         /// What it derives from.
         actual: Option<String>,
         /// What it is to derive from.
-        wanted: String,
+        wanted: Option<String>,
     },
     /// Somebody deleted the codebase meanwhile.
     #[error("{name} was deleted while it was being created; try again")]

@@ -1,11 +1,14 @@
-//! Brings a derived codebase in a Repo to what it is to be, in as few requests as that takes. The first publish creates and
-//! commits. Later ones change the files in place where running scripts follow the change (so that nothing reloads), or
-//! commit a new version where they only see it when loaded. Not for: deciding what it is to be (`ballast-derive`).
+//! Brings a codebase in a Repo to what it is to be, in as few requests as that takes. The first publish creates and commits.
+//! Later ones of a Pod's change the files in place where running scripts follow the change (so that nothing reloads), or
+//! commit a new version where they only see it when loaded; those of any other codebase always commit. Not for: deciding what
+//! it is to be (`ballast-derive`).
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use crate::error::Error;
-use crate::writer::{Upload, Writer};
+use crate::writer::{Info, Upload, Writer};
 
 /// Version of the first commit.
 const FIRST_VERSION: &str = "1";
@@ -57,21 +60,7 @@ impl Writer {
     /// As [`Writer::list`]; [`Error::Base`] when the codebase derives from another one.
     pub async fn put(&self, target: &Target<'_>, before: Option<&str>) -> Result<Published, Error> {
         let name = target.name;
-        let info = match self.info(name).await? {
-            Some(info) => info,
-            None => {
-                self.create(name, Some(target.base)).await?;
-                let created = self.info(name).await?;
-                created.ok_or_else(|| Error::Vanished { name: name.to_owned() })?
-            }
-        };
-        if info.base.as_deref() != Some(target.base) {
-            return Err(Error::Base {
-                name: name.to_owned(),
-                actual: info.base,
-                wanted: target.base.to_owned(),
-            });
-        }
+        let info = self.made(name, Some(target.base)).await?;
         let is_committed = target.files.keys().all(|path| info.files.contains(path));
         let document = target.files.get(target.document).map(String::as_str);
         if is_committed && document == before && info.edit_files.is_empty() {
@@ -94,6 +83,75 @@ impl Writer {
             self.publish(name).await?;
             return Ok(Published::InPlace);
         }
+        self.commit_next(&info, name).await
+    }
+
+    /// Makes the codebase `name`, deriving from `base`, hold these files (by path) and no others of its own, all in one new
+    /// version if anything differs.
+    ///
+    /// # Errors
+    /// As [`Writer::put`].
+    pub async fn mirror(
+        &self,
+        name: &str,
+        base: Option<&str>,
+        files: &BTreeMap<String, Bytes>,
+    ) -> Result<Published, Error> {
+        let info = self.made(name, base).await?;
+        let own = info.files.iter().chain(&info.edit_files);
+        let surplus: std::collections::BTreeSet<&String> = own.filter(|path| !files.contains_key(*path)).collect();
+        // What an earlier try left is either wanted or surplus now.
+        let mut is_changed = !info.edit_files.is_empty() || !info.erased_files.is_empty();
+        for path in surplus {
+            self.erase(name, path).await?;
+            is_changed = true;
+        }
+        for (path, content) in files {
+            // One that is not its own may be its base's, which would be read instead.
+            let is_own = info.files.contains(path) || info.edit_files.contains(path);
+            let is_erased = info.erased_files.contains(path);
+            if is_own && !is_erased && self.read(name, path).await?.as_ref() == Some(content) {
+                continue;
+            }
+            let file = Upload {
+                path: path.clone(),
+                content: content.clone(),
+            };
+            self.upload(name, &file).await?;
+            is_changed = true;
+        }
+        if !is_changed {
+            return Ok(Published::Unchanged);
+        }
+        if info.files.is_empty() {
+            self.commit(name, FIRST_VERSION).await?;
+            return Ok(Published::Created);
+        }
+        self.commit_next(&info, name).await
+    }
+
+    /// What the Repo says of a codebase that derives from `base`; makes it when there is none.
+    async fn made(&self, name: &str, base: Option<&str>) -> Result<Info, Error> {
+        let info = match self.info(name).await? {
+            Some(info) => info,
+            None => {
+                self.create(name, base).await?;
+                let created = self.info(name).await?;
+                created.ok_or_else(|| Error::Vanished { name: name.to_owned() })?
+            }
+        };
+        let actual = info.base.as_deref().filter(|base| !base.is_empty());
+        if actual != base {
+            return Err(Error::Base {
+                name: name.to_owned(),
+                actual: actual.map(str::to_owned),
+                wanted: base.map(str::to_owned),
+            });
+        }
+        Ok(info)
+    }
+
+    async fn commit_next(&self, info: &Info, name: &str) -> Result<Published, Error> {
         let number: u128 = info.version.parse().unwrap_or(0);
         let version = number.saturating_add(1).to_string();
         self.commit(name, &version).await?;

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod config_maps;
 mod life;
 mod manifests;
 mod outages;

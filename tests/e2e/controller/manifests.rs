@@ -116,7 +116,10 @@ fn rights(plane: &ControlPlane) {
         ("create", "", "secrets", "", own, true),
         ("create", "", "secrets", "", Some("shop"), false),
         ("update", "", "secrets", "ballast-repo-token", own, false),
-        ("list", "", "configmaps", "", None, false),
+        ("list", "", "configmaps", "", None, true),
+        ("watch", "", "configmaps", "", None, true),
+        ("get", "", "configmaps", "scripts", Some("shop"), true),
+        ("update", "", "configmaps", "scripts", Some("shop"), false),
         ("list", "", "nodes", "", None, false),
         (
             "update",

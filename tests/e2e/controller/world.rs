@@ -172,6 +172,11 @@ impl World {
         last.expect("just seen")
     }
 
+    #[track_caller]
+    pub(crate) fn wait_for(&self, what: &str, is_so: impl FnMut() -> bool) {
+        wait_for(SOON, what, is_so);
+    }
+
     /// Waits until agents of the Pod are told that their codebase is gone.
     #[track_caller]
     pub(crate) fn wait_gone(&self, pod: &str) {

@@ -6,26 +6,40 @@ use std::sync::Arc;
 
 use ballast_derive::Manifest;
 
-/// Namespace and name.
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Pod,
+    /// Only its metadata is known.
+    ConfigMap,
+}
+
+/// Kind, namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
+    pub(crate) kind: Kind,
     pub(crate) namespace: String,
     pub(crate) name: String,
 }
 
 impl Key {
-    /// Of a Pod as the API server tells it; `None`: it tells no name.
-    pub(crate) fn of(pod: &Manifest) -> Option<Self> {
+    /// Of an object as the API server tells it; `None`: it tells no name.
+    fn of(kind: Kind, object: &Manifest) -> Option<Self> {
         Some(Self {
-            namespace: pod.metadata.namespace.clone()?,
-            name: pod.metadata.name.clone()?,
+            kind,
+            namespace: object.metadata.namespace.clone()?,
+            name: object.metadata.name.clone()?,
         })
     }
 }
 
 impl std::fmt::Display for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+        let kind = match self.kind {
+            Kind::Pod => "pod",
+            Kind::ConfigMap => "config map",
+        };
+        write!(f, "{kind} {}/{}", self.namespace, self.name)
     }
 }
 
@@ -42,9 +56,10 @@ pub(crate) enum Seen {
     Listed,
 }
 
-/// All Pods, by name.
-#[derive(Debug, Default)]
+/// All objects of a kind, by name.
+#[derive(Debug)]
 pub(crate) struct Known {
+    kind: Kind,
     pods: HashMap<Key, Entry>,
     /// By watch: what it has told since it began anew, until it has told all.
     listings: HashMap<u8, HashSet<Key>>,
@@ -61,6 +76,15 @@ struct Entry {
 }
 
 impl Known {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            pods: HashMap::new(),
+            listings: HashMap::new(),
+            listed: 0,
+        }
+    }
+
     /// The Pod of that name, if a watch shows one.
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<Manifest>> {
         self.pods.get(key).map(|entry| Arc::clone(&entry.pod))
@@ -96,7 +120,9 @@ impl Known {
                 Vec::new()
             }
             Seen::Pod(pod, version) => {
-                let Some(key) = Key::of(&pod) else { return Vec::new() };
+                let Some(key) = Key::of(self.kind, &pod) else {
+                    return Vec::new();
+                };
                 if let Some(listing) = self.listings.get_mut(&watch) {
                     listing.insert(key.clone());
                 }
@@ -104,7 +130,9 @@ impl Known {
                 vec![key]
             }
             Seen::Gone(pod) => {
-                let Some(key) = Key::of(&pod) else { return Vec::new() };
+                let Some(key) = Key::of(self.kind, &pod) else {
+                    return Vec::new();
+                };
                 // A watch that lags may tell of the end of a Pod whose successor another one has shown.
                 let is_it = self.pods.get(&key).is_some_and(|entry| entry.pod.uid() == pod.uid());
                 if is_it {
@@ -186,6 +214,7 @@ mod tests {
 
     fn key(name: &str) -> Key {
         Key {
+            kind: Kind::Pod,
             namespace: "shop".to_owned(),
             name: name.to_owned(),
         }
@@ -197,7 +226,7 @@ mod tests {
 
     #[test]
     fn what_a_new_listing_does_not_tell_is_gone() {
-        let mut pods = Known::default();
+        let mut pods = Known::new(Kind::Pod);
         for name in ["a", "b"] {
             assert_eq!(pods.apply(0, Seen::Pod(pod(name, name), 1)), [key(name)]);
         }
@@ -212,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_pod_with_two_labels_stays_until_both_are_gone() {
-        let mut pods = Known::default();
+        let mut pods = Known::new(Kind::Pod);
         pods.apply(0, Seen::Pod(pod("a", "1"), 1));
         pods.apply(1, Seen::Pod(pod("a", "1"), 1));
         pods.apply(0, Seen::Gone(pod("a", "1")));
@@ -223,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_predecessor_is_not_the_end_of_its_successor() {
-        let mut pods = Known::default();
+        let mut pods = Known::new(Kind::Pod);
         pods.apply(0, Seen::Pod(pod("a", "1"), 1));
         pods.apply(1, Seen::Pod(pod("a", "1"), 1));
         // One watch is ahead of the other.
@@ -238,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_predecessor_that_a_watch_tells_late_is_not_taken_for_its_successor() {
-        let mut pods = Known::default();
+        let mut pods = Known::new(Kind::Pod);
         pods.apply(0, Seen::Pod(pod("a", "2"), 5));
         pods.apply(1, Seen::Pod(pod("a", "1"), 3));
         pods.apply(1, Seen::Gone(pod("a", "1")));
@@ -250,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_watch_that_lags_does_not_bring_back_the_past() {
-        let mut pods = Known::default();
+        let mut pods = Known::new(Kind::Pod);
         let mut old = pod("a", "1");
         old.set_ready(true);
         let mut new = pod("a", "1");

@@ -1,11 +1,12 @@
 //! The loop while we lead: watches → what is known → queue → publishes. One task decides, so nothing is locked. Every pass is
 //! from state, not from events: an event only says which Pod to look at.
 //!
-//! - `pod_watch`: events of the API server
-//! - `known`: the newest state of each Pod
-//! - `queue`: which Pod is next
+//! - `pod_watch`, `config_map_watch`: events of the API server
+//! - `known`: the newest state of each object
+//! - `queue`: which object is next
 //! - `gate`: whether the Repo answers
 
+mod config_map_watch;
 mod gate;
 mod known;
 mod pod_watch;
@@ -24,7 +25,7 @@ use crate::limits::{CONCURRENT_PUBLISHES, RESYNC, SWEEP};
 use crate::publish::{Done, Publisher, key_of};
 
 use gate::Gate;
-pub(crate) use known::Key;
+pub(crate) use known::{Key, Kind};
 use known::{Known, Seen};
 pub(crate) use pod_watch::Pod;
 use queue::Queue;
@@ -39,10 +40,10 @@ enum Finished {
 struct Term<'a> {
     publisher: &'a Publisher,
     features: &'a [String],
-    known: Known,
+    pods: Known,
+    config_maps: Known,
     queue: Queue,
     gate: Gate,
-    is_complete: bool,
     /// When the names in the Repo are looked at next; `None`: they are being looked at.
     sweep: Option<Instant>,
     running: FuturesUnordered<BoxFuture<'a, Finished>>,
@@ -54,15 +55,17 @@ pub(crate) async fn run(publisher: &Publisher, features: &[String]) -> Infallibl
     let mut watches = SelectAll::new();
     for (number, feature) in (0u8..).zip(features) {
         let events = pod_watch::pods(publisher.client.clone(), feature);
-        watches.push(events.map(move |event| (number, event)).boxed());
+        watches.push(events.map(move |event| (Kind::Pod, number, event)).boxed());
     }
+    let events = config_map_watch::config_maps(publisher.client.clone());
+    watches.push(events.map(move |event| (Kind::ConfigMap, 0, event)).boxed());
     let mut term = Term {
         publisher,
         features,
-        known: Known::default(),
+        pods: Known::new(Kind::Pod),
+        config_maps: Known::new(Kind::ConfigMap),
         queue: Queue::default(),
         gate: Gate::default(),
-        is_complete: false,
         sweep: Some(Instant::now()),
         running: FuturesUnordered::new(),
     };
@@ -71,12 +74,9 @@ pub(crate) async fn run(publisher: &Publisher, features: &[String]) -> Infallibl
         term.start();
         let wake = term.wake();
         tokio::select! {
-            Some((watch, event)) = watches.next() => match event {
-                Ok(event) => term.seen(watch, event),
-                Err(error) => {
-                    let feature = features.get(usize::from(watch)).map(String::as_str);
-                    tracing::warn!(feature, "watch: {}; trying again", causes(&error));
-                }
+            Some((kind, watch, event)) = watches.next() => match event {
+                Ok(event) => term.seen(kind, watch, event),
+                Err(error) => tracing::warn!(?kind, watch, "watch: {}; trying again", causes(&error)),
             },
             Some(finished) = term.running.next(), if !term.running.is_empty() => term.finished(finished),
             () = until(wake) => {}
@@ -91,14 +91,18 @@ impl<'a> Term<'a> {
         let now = Instant::now();
         let publisher = self.publisher;
         while self.running.len() < self.gate.room(now, CONCURRENT_PUBLISHES) {
-            if self.is_complete && self.sweep.is_some_and(|at| at <= now) {
+            if self.sweep.is_some_and(|at| at <= now) && self.is_any_complete() {
                 self.sweep = None;
                 let names = async { Finished::Names(publisher.writer.list().await.map_err(Error::from)) };
                 self.running.push(Box::pin(names));
                 continue;
             }
             let Some(key) = self.queue.pop(now) else { break };
-            let pod = self.known.get(&key);
+            let pod = match key.kind {
+                Kind::Pod => self.pods.get(&key),
+                // Its contents are not watched but read when they are needed.
+                Kind::ConfigMap => None,
+            };
             self.running.push(Box::pin(async move {
                 let done = publisher.publish(&key, pod).await;
                 Finished::Publish(key, done)
@@ -114,20 +118,42 @@ impl<'a> Term<'a> {
             Some(at) if at > now => Some(at),
             _ if self.running.len() >= self.gate.room(now, CONCURRENT_PUBLISHES) => None,
             _ => {
-                let sweep = self.sweep.filter(|_| self.is_complete);
+                let sweep = self.sweep.filter(|_| self.is_any_complete());
                 [self.queue.next_retry(), sweep].into_iter().flatten().min()
             }
         }
     }
 
-    fn seen(&mut self, watch: u8, event: Seen) {
-        for key in self.known.apply(watch, event) {
+    fn seen(&mut self, kind: Kind, watch: u8, event: Seen) {
+        let was_complete = self.is_complete(kind);
+        let known = match kind {
+            Kind::Pod => &mut self.pods,
+            Kind::ConfigMap => &mut self.config_maps,
+        };
+        for key in known.apply(watch, event) {
             self.queue.push(key);
         }
-        if !self.is_complete && self.known.is_complete(self.features.len()) {
-            self.is_complete = true;
-            tracing::info!(pods = self.known.len(), "all pods are known");
+        if !was_complete && self.is_complete(kind) {
+            let (what, number) = match kind {
+                Kind::Pod => ("pods", self.pods.len()),
+                Kind::ConfigMap => ("config maps", self.config_maps.len()),
+            };
+            tracing::info!(number, "all {what} are known");
+            // The names in the Repo are looked at anew.
+            self.sweep = self.sweep.map(|_| Instant::now());
         }
+    }
+
+    /// Whether "not seen" means "not there".
+    fn is_complete(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Pod => self.pods.is_complete(self.features.len()),
+            Kind::ConfigMap => self.config_maps.is_complete(1),
+        }
+    }
+
+    fn is_any_complete(&self) -> bool {
+        self.is_complete(Kind::Pod) || self.is_complete(Kind::ConfigMap)
     }
 
     fn finished(&mut self, finished: Finished) {
@@ -159,7 +185,7 @@ impl<'a> Term<'a> {
                 let (pause, times) = self.queue.failed(&key, now, fastrand::f64());
                 // What goes on failing is told more and more seldom.
                 if times.is_power_of_two() {
-                    tracing::warn!(pod = %key, times, "{}; trying again in {pause:.1?}", causes(&error));
+                    tracing::warn!(%key, times, "{}; trying again in {pause:.1?}", causes(&error));
                 }
             }
             Finished::Names(Ok(names)) => {
@@ -177,37 +203,45 @@ impl<'a> Term<'a> {
         }
     }
 
-    /// Looks at the Pods that only one side has: of the Repo and of what is known.
+    /// Looks at what only one side has: the Repo, or what is known. Of a kind that is not known whole nothing is looked at.
     fn compare(&mut self, names: &[String]) {
         let served: HashSet<Key> = names.iter().filter_map(|name| key_of(name)).collect();
-        for key in self.known.keys().filter(|key| !served.contains(key)) {
+        let known = self.pods.keys().chain(self.config_maps.keys());
+        for key in known.filter(|key| !served.contains(key)) {
             self.queue.push(key.clone());
         }
-        for key in served.into_iter().filter(|key| !self.known.has(key)) {
-            self.queue.push(key);
+        for key in served {
+            let is_known = match key.kind {
+                Kind::Pod => self.pods.has(&key),
+                Kind::ConfigMap => self.config_maps.has(&key),
+            };
+            if !is_known && self.is_complete(key.kind) {
+                self.queue.push(key);
+            }
         }
     }
 
     fn push_all(&mut self) {
-        self.known.keys().for_each(|key| self.queue.push(key.clone()));
+        let known = self.pods.keys().chain(self.config_maps.keys());
+        known.for_each(|key| self.queue.push(key.clone()));
     }
 }
 
 fn tell(key: &Key, done: &Done) {
     match done {
-        Done::Published(ballast_repo_client::Published::Unchanged, _) => tracing::debug!(pod = %key, "unchanged"),
+        Done::Published(ballast_repo_client::Published::Unchanged, _) => tracing::debug!(%key, "unchanged"),
         Done::Published(published, warnings) => {
-            tracing::info!(pod = %key, "{published}");
+            tracing::info!(%key, "{published}");
             for warning in warnings {
-                tracing::warn!(pod = %key, "{warning}");
+                tracing::warn!(%key, "{warning}");
             }
         }
-        Done::Deleted => tracing::info!(pod = %key, "deleted"),
-        Done::Nothing => tracing::debug!(pod = %key, "nothing to publish"),
+        Done::Deleted => tracing::info!(%key, "deleted"),
+        Done::Nothing => tracing::debug!(%key, "nothing to publish"),
         Done::Foreign => {
-            tracing::debug!(pod = %key, "its codebase was not made from a pod of a cluster; left as it is")
+            tracing::debug!(%key, "its codebase was not made from an object of a cluster; left as it is")
         }
-        Done::Impossible(reason) => tracing::warn!(pod = %key, "{reason}"),
+        Done::Impossible(reason) => tracing::warn!(%key, "{reason}"),
     }
 }
 

@@ -104,7 +104,7 @@ fn seen(event: Event<Pod>) -> Seen {
 
 /// Pauses between tries: doubled up to the bound, with jitter.
 #[derive(Debug, Default)]
-struct Pauses {
+pub(super) struct Pauses {
     failures: u32,
 }
 

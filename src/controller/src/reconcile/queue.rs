@@ -101,10 +101,12 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use super::super::known::Kind;
     use super::*;
 
     fn key(name: &str) -> Key {
         Key {
+            kind: Kind::Pod,
             namespace: "n".to_owned(),
             name: name.to_owned(),
         }
