@@ -86,8 +86,6 @@ impl Publisher {
         let Some(derived) = outcome.codebase else {
             return self.delete(key).await;
         };
-        let before = self.writer.read(&derived.name, POD_PATH).await?;
-        let before = before.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let target = Target {
             name: &derived.name,
             base: derived.base,
@@ -95,7 +93,7 @@ impl Publisher {
             document: POD_PATH,
             needs_reload,
         };
-        let published = self.writer.put(&target, before.as_deref()).await?;
+        let published = self.writer.put(&target).await?;
         Ok(Done::Published(published, outcome.warnings))
     }
 

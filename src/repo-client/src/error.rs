@@ -79,12 +79,6 @@ pub enum Error {
         /// What it is to derive from.
         wanted: Option<String>,
     },
-    /// Somebody deleted the codebase meanwhile.
-    #[error("{name} was deleted while it was being created; try again")]
-    Vanished {
-        /// Its name.
-        name: String,
-    },
     /// A name or path that no codebase may have.
     #[error("invalid name or path {name:?}: {reason}")]
     Name {

@@ -53,14 +53,20 @@ impl std::fmt::Display for Published {
 }
 
 impl Writer {
-    /// Publishes `target`. `before` is the document as it is served now ([`Writer::read`]), `None` if there is none. A
-    /// publish that broke off before its commit is taken up again.
+    /// Publishes `target`. A publish that broke off before its commit is taken up again.
     ///
     /// # Errors
     /// As [`Writer::list`]; [`Error::Base`] when the codebase derives from another one.
-    pub async fn put(&self, target: &Target<'_>, before: Option<&str>) -> Result<Published, Error> {
+    pub async fn put(&self, target: &Target<'_>) -> Result<Published, Error> {
         let name = target.name;
         let info = self.made(name, Some(target.base)).await?;
+        let is_there = |files: &[String]| files.iter().any(|path| path == target.document);
+        let before = match is_there(&info.files) || is_there(&info.edit_files) {
+            true => self.read(name, target.document).await?,
+            false => None,
+        };
+        let before = before.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let before = before.as_deref();
         let is_committed = target.files.keys().all(|path| info.files.contains(path));
         let document = target.files.get(target.document).map(String::as_str);
         if is_committed && document == before && info.edit_files.is_empty() {
@@ -136,8 +142,11 @@ impl Writer {
             Some(info) => info,
             None => {
                 self.create(name, base).await?;
-                let created = self.info(name).await?;
-                created.ok_or_else(|| Error::Vanished { name: name.to_owned() })?
+                // Nothing is in it yet, so there is nothing to ask for.
+                Info {
+                    base: base.map(str::to_owned),
+                    ..Info::default()
+                }
             }
         };
         let actual = info.base.as_deref().filter(|base| !base.is_empty());

@@ -28,7 +28,7 @@ pub struct Upload {
 }
 
 /// What a Repo tells about a codebase.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Info {
     /// Current version. A number in older Repos.

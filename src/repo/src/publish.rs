@@ -80,7 +80,7 @@ async fn publish(
         document: POD_PATH,
         needs_reload,
     };
-    let done = writer.put(&target, published.as_deref()).await?;
+    let done = writer.put(&target).await?;
     Ok(format!("{name}: {done}"))
 }
 

@@ -16,6 +16,7 @@ mod kubernetes;
 mod peers;
 mod prereq;
 mod registries;
+mod scale;
 mod size;
 mod soak;
 mod test;
@@ -103,6 +104,12 @@ const STEPS: &[Step] = &[
         about: "figures beside nginx and haproxy",
         help: bench::HELP,
         run: bench::run,
+    },
+    Step {
+        name: "scale",
+        about: "the controller with 10,000 Pods",
+        help: scale::HELP,
+        run: scale::run,
     },
     Step {
         name: "soak",
