@@ -32,6 +32,31 @@ impl Message {
     }
 }
 
+/// A message that a decoder has found whole: its events have all come, so that they can go a step at once ([`crate::pipeline::Filter::message`]).
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
+    /// Its head.
+    pub head: Rc<Head>,
+    /// Its body, as one event or, when empty, none.
+    pub body: Data,
+    /// What was measured.
+    pub tail: Tail,
+}
+
+impl Whole {
+    /// The events that it stands for.
+    pub(crate) fn into_events(self) -> impl DoubleEndedIterator<Item = Event> {
+        let start = MessageStart { head: Some(self.head) };
+        let end = MessageEnd {
+            tail: Some(self.tail),
+            payload: None,
+        };
+        let body = Some(self.body).filter(|body| !body.is_empty()).map(Event::Data);
+        let ends = [Some(Event::MessageStart(start)), body, Some(Event::MessageEnd(end))];
+        ends.into_iter().flatten()
+    }
+}
+
 /// Collects the events of one message after another.
 #[derive(Debug)]
 pub(crate) struct MessageBuilder {

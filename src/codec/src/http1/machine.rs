@@ -121,12 +121,7 @@ impl Machine {
                     Step::Starved => return Ok(None),
                 },
                 State::End => {
-                    self.state = match self.after {
-                        After::Head => State::Head,
-                        After::Pause => State::Paused,
-                        After::Raw => State::Raw,
-                        After::Eof => State::Eof,
-                    };
+                    self.leave();
                     return Ok(Some(Frame::End(self.tail)));
                 }
                 State::Raw => return Ok(input.pop_front().map(Frame::Raw)),
@@ -134,6 +129,32 @@ impl Machine {
                 State::Failed(error) => return Err(error.clone()),
             }
         }
+    }
+
+    /// The rest of the message whose head was the last frame, if all of it is there in one piece: its body, empty or not, and its end.
+    /// The same as the frames that `decode` would yield for it, at once.
+    pub(super) fn rest(&mut self, input: &mut Chunks) -> Option<(Bytes, Tail)> {
+        let body = match self.state {
+            State::End => Bytes::new(),
+            State::Body(Body::Known(left)) => {
+                let left = usize::try_from(left).ok().filter(|left| *left <= input.front().len())?;
+                input.take_front(left).unwrap_or_default()
+            }
+            _ => return None,
+        };
+        self.tail.body_size += body.len() as u64;
+        self.leave();
+        Some((body, self.tail))
+    }
+
+    /// The message has ended.
+    fn leave(&mut self) {
+        self.state = match self.after {
+            After::Head => State::Head,
+            After::Pause => State::Paused,
+            After::Raw => State::Raw,
+            After::Eof => State::Eof,
+        };
     }
 
     /// Takes one head block from `input`, with what was found in it.

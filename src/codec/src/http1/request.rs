@@ -5,7 +5,7 @@ use super::framing::Length;
 use super::machine::{After, Machine, Side};
 use super::method::check_request_start;
 use super::parse::Layout;
-use super::{Error, Frame, Limits, RequestHead, framing, parse, scan};
+use super::{Error, Frame, Limits, RequestHead, Tail, framing, parse, scan};
 use crate::Chunks;
 use bytes::Bytes;
 
@@ -31,6 +31,12 @@ impl RequestDecoder {
     /// See `Error`; the same error again on every later call. `Http2Preface` leaves the preface in `input`.
     pub fn decode(&mut self, input: &mut Chunks) -> Result<Option<Frame<RequestHead>>, Error> {
         self.machine.decode(input, &mut Requests)
+    }
+
+    /// Right after `decode` has yielded a head: the body and the end of its message at once, if all of that is in the first chunk of `input`.
+    /// `None`, and nothing is taken: go on with `decode`. A chunked body always takes that way.
+    pub fn rest(&mut self, input: &mut Chunks) -> Option<(Bytes, Tail)> {
+        self.machine.rest(input)
     }
 
     /// The peer has closed, and `decode` has yielded `None`. Never yields a frame for requests but an end that was not fetched.

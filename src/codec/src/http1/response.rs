@@ -4,7 +4,7 @@
 use super::framing::Length;
 use super::machine::{After, Machine, Side};
 use super::parse::Layout;
-use super::{Error, Frame, Limits, Method, ResponseHead, framing, parse, scan};
+use super::{Error, Frame, Limits, Method, ResponseHead, Tail, framing, parse, scan};
 use crate::Chunks;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -70,6 +70,12 @@ impl ResponseDecoder {
                 expected: &mut self.expected,
             },
         )
+    }
+
+    /// Right after `decode` has yielded a head: the body and the end of its message at once, if all of that is in the first chunk of `input`.
+    /// `None`, and nothing is taken: go on with `decode`. A chunked body always takes that way.
+    pub fn rest(&mut self, input: &mut Chunks) -> Option<(Bytes, Tail)> {
+        self.machine.rest(input)
     }
 
     /// The peer has closed, and `decode` has yielded `None`. Yields the end of a body that lasts until then; `None` between messages

@@ -9,5 +9,6 @@ mod hostile;
 mod property;
 mod requests;
 mod responses;
+mod rest;
 mod sizes;
 mod tunnels;

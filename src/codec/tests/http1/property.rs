@@ -25,8 +25,15 @@ pub(crate) enum Tunnel {
     Accept,
 }
 
-/// Everything a request decoder says about these pieces and the end of input after them.
+/// Everything a request decoder says about these pieces and the end of input after them; the same when it is asked for the rest of each
+/// message after its head.
 pub(crate) fn requests(limits: &Limits, tunnel: Tunnel, pieces: &[Bytes]) -> Vec<Seen<RequestHead>> {
+    let seen = requests_by(limits, tunnel, pieces, false);
+    assert_eq!(requests_by(limits, tunnel, pieces, true), seen, "with the rest at once");
+    seen
+}
+
+fn requests_by(limits: &Limits, tunnel: Tunnel, pieces: &[Bytes], by_rest: bool) -> Vec<Seen<RequestHead>> {
     let mut decoder = RequestDecoder::new(limits.clone());
     let mut seen = Vec::new();
     let mut failed = false;
@@ -38,14 +45,19 @@ pub(crate) fn requests(limits: &Limits, tunnel: Tunnel, pieces: &[Bytes]) -> Vec
                 "holds {} bytes",
                 decoder.held_bytes()
             );
+            let is_head = matches!(result, Ok(Some(Frame::Head(_))));
+            failed = result.is_err();
+            let has_more = note(&mut seen, result);
+            if is_head && by_rest {
+                note_rest(&mut seen, decoder.rest(input));
+            }
             if decoder.is_paused() {
                 match tunnel {
                     Tunnel::Refuse => decoder.resume(),
                     Tunnel::Accept => decoder.start_raw(input),
                 }
             }
-            failed = result.is_err();
-            if !note(&mut seen, result) {
+            if !has_more {
                 break;
             }
         }
@@ -62,6 +74,13 @@ pub(crate) fn requests(limits: &Limits, tunnel: Tunnel, pieces: &[Bytes]) -> Vec
 
 /// Everything a response decoder says about these pieces and the end of input after them, for requests of these kinds.
 pub(crate) fn responses(limits: &Limits, expected: &[Expect], pieces: &[Bytes]) -> Vec<Seen<ResponseHead>> {
+    let seen = responses_by(limits, expected, pieces, false);
+    let by_rest = responses_by(limits, expected, pieces, true);
+    assert_eq!(by_rest, seen, "with the rest at once");
+    seen
+}
+
+fn responses_by(limits: &Limits, expected: &[Expect], pieces: &[Bytes], by_rest: bool) -> Vec<Seen<ResponseHead>> {
     let mut decoder = ResponseDecoder::new(limits.clone());
     expected.iter().for_each(|&request| decoder.expect(request));
     let mut seen = Vec::new();
@@ -74,9 +93,13 @@ pub(crate) fn responses(limits: &Limits, expected: &[Expect], pieces: &[Bytes]) 
                 "holds {} bytes",
                 decoder.held_bytes()
             );
+            let is_head = matches!(result, Ok(Some(Frame::Head(_))));
             failed = result.is_err();
             if !note(&mut seen, result) {
                 break;
+            }
+            if is_head && by_rest {
+                note_rest(&mut seen, decoder.rest(input));
             }
         }
     });
@@ -84,6 +107,15 @@ pub(crate) fn responses(limits: &Limits, expected: &[Expect], pieces: &[Bytes]) 
         note(&mut seen, decoder.finish());
     }
     seen
+}
+
+/// Adds the rest of a message, as the frames that it stands for.
+fn note_rest<H>(seen: &mut Vec<Seen<H>>, rest: Option<(Bytes, Tail)>) {
+    let Some((body, tail)) = rest else { return };
+    if !body.is_empty() {
+        note(seen, Ok(Some(Frame::Body(body))));
+    }
+    note(seen, Ok(Some(Frame::End(tail))));
 }
 
 /// Adds what a call said; yields whether there may be more.

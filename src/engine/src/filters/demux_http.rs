@@ -1,8 +1,9 @@
 //! `demuxHTTP(options?)` with `to`: a sub-pipeline for each request of an HTTP connection; responses in order, of HTTP/2 as they come.
 //! Example: `.demuxHTTP().to($ => $.replaceMessage(new Message('hi')))`. Source: pipyjs/http.md section 4.
 
-use crate::event::{Event, HeadKind, MessageStart, StreamError};
+use crate::event::{Event, Head, HeadKind, MessageStart, StreamError};
 use crate::js;
+use crate::message::Whole;
 use crate::pipeline::{Args, Build, Cx, Filter, Make, Out, Spec, Sub, Subs, Wake};
 use crate::session::{HttpOptions, Incoming, Serving};
 use std::rc::Rc;
@@ -45,6 +46,12 @@ impl DemuxHttp {
                         }
                     };
                     let child = out.spawn(&self.sub.get(), context, key, Args::None);
+                    if let Some((body, tail)) = self.server.rest() {
+                        let head = Rc::new(Head::new(HeadKind::Request(head)));
+                        out.feed_message(&child, Whole { head, body, tail });
+                        self.server.set_child(key, child);
+                        continue;
+                    }
                     self.server.set_child(key, child);
                     (key, Event::MessageStart(MessageStart::new(HeadKind::Request(head))))
                 }
@@ -87,6 +94,14 @@ impl Filter for DemuxHttp {
     fn output(&mut self, cx: &mut Cx<'_>, key: u64, event: Event, out: &mut Out<'_>) {
         self.server.respond(cx, key, event, out);
         self.pump(cx, out);
+    }
+
+    fn output_message(&mut self, cx: &mut Cx<'_>, key: u64, message: Whole, out: &mut Out<'_>) -> Option<Whole> {
+        let refused = self.server.respond_whole(cx, key, message, out);
+        if refused.is_none() {
+            self.pump(cx, out);
+        }
+        refused
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {

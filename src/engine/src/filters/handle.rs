@@ -1,8 +1,9 @@
 //! `handle(fn)`, `handleData(fn)`, `handleMessageStart(fn)` ...: observers, which never alter the stream.
 //! Example: `.handleMessageStart(msg => _path = msg.head.path)`. Source: pipyjs/filters.md section 1.
 
-use crate::event::{Event, Reason};
+use crate::event::{Event, MessageStart, Reason};
 use crate::js::{self, Callback};
+use crate::message::Whole;
 use crate::pipeline::{Build, Cx, EventArg, Filter, Make, Out, Pick, Spec, Subs, Waiting, Wake, Which};
 use std::rc::Rc;
 
@@ -65,6 +66,21 @@ impl Filter for Handle {
             }
         }
         out.emit(event);
+    }
+
+    fn message(&mut self, cx: &mut Cx<'_>, message: Whole, out: &mut Out<'_>) -> Option<Whole> {
+        if !self.pick.is_message_start() || !self.waiting.is_empty() || out.is_over() {
+            return Some(message);
+        }
+        let start = Event::MessageStart(MessageStart {
+            head: Some(message.head.clone()),
+        });
+        match self.observe(cx, &start, out) {
+            Ok(true) => out.emit_message(message),
+            Ok(false) => message.into_events().for_each(|event| self.waiting.hold(event, out)),
+            Err(reason) => out.end(reason),
+        }
+        None
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {

@@ -4,10 +4,11 @@
 use crate::data::Data;
 use crate::event::{Event, Reason};
 use crate::js::{self, Callback, Options};
+use crate::message::Whole;
 use crate::pipeline::{Args, Build, Cx, Filter, Hold, Make, Out, Spec, Sub, Subs, Wake};
 use crate::session::{
-    Call2, Encoder, Http2Session, Key, MuxOptions, Opening, Pool, RequestWriter, Route, Session, Ticket, http_error,
-    report,
+    Call2, Encoder, Http2Session, Key, MuxOptions, Opening, Pool, RequestInfo, RequestWriter, Route, Session, Ticket,
+    http_error, report,
 };
 use crate::value::Saved;
 use rquickjs::{Ctx, Value};
@@ -265,7 +266,7 @@ impl MuxHttp {
                     opening.wait(out.port());
                     return Ok(Next::Wait);
                 } else {
-                    match self.ask(cx, &version, &key, out)? {
+                    match self.inquire(cx, &version, &key, out)? {
                         Some(protocol) => protocol,
                         None => return Ok(Next::Wait),
                     }
@@ -295,7 +296,7 @@ impl MuxHttp {
 
     /// Asks for the version of a new session; None: it is promised, and the session is started meanwhile, for the promise may depend on
     /// what happens there.
-    fn ask(
+    fn inquire(
         &mut self,
         cx: &mut Cx<'_>,
         version: &Saved,
@@ -411,6 +412,35 @@ impl MuxHttp {
         }
     }
 
+    /// The head of a request was written: finds the session for it.
+    fn ask(&mut self, cx: &mut Cx<'_>, info: RequestInfo, out: &mut Out<'_>) {
+        let Some(stream) = &self.stream else { return };
+        let layout = self.shared.sub.get();
+        let opening = self.opening.take().map(|(opening, _)| opening);
+        let route = Route {
+            pool: &self.shared.pool,
+            key: &stream.key,
+            layout: &layout,
+            start: stream.start.as_ref(),
+            options: &stream.options,
+        };
+        let ticket = Session::ask(&route, info, opening.as_deref(), cx, out);
+        self.ticket = Some(ticket);
+    }
+
+    /// Whether a request that begins now is the first of its stream, or follows one that is answered, and goes over HTTP/1 for sure.
+    fn is_plain(&self) -> bool {
+        let version = self.stream.as_ref().map(|stream| &stream.version);
+        self.held.is_empty()
+            && self.call.is_none()
+            && self.opening.is_none()
+            && self.ticket.is_none()
+            && matches!(
+                version,
+                Some(Version::Fixed(Protocol::Http10 | Protocol::Http11)) | None
+            )
+    }
+
     fn take(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Out<'_>) {
         let Some(event) = self.take_http2(cx, event, out) else {
             return;
@@ -448,7 +478,6 @@ impl MuxHttp {
                 None => return,
             }
         }
-        let Some(stream) = &self.stream else { return };
         let mut bytes = Data::new();
         let step = match self.encoder.event(&cx.js, &self.writer, event, &mut bytes) {
             Ok(step) => step,
@@ -458,17 +487,7 @@ impl MuxHttp {
             }
         };
         if let Some(info) = step.started {
-            let layout = self.shared.sub.get();
-            let opening = self.opening.take().map(|(opening, _)| opening);
-            let route = Route {
-                pool: &self.shared.pool,
-                key: &stream.key,
-                layout: &layout,
-                start: stream.start.as_ref(),
-                options: &stream.options,
-            };
-            let ticket = Session::ask(&route, info, opening.as_deref(), cx, out);
-            self.ticket = Some(ticket);
+            self.ask(cx, info, out);
         }
         let Some(ticket) = &self.ticket else { return };
         if step.done {
@@ -487,6 +506,41 @@ impl Filter for MuxHttp {
         } else {
             out.hold(&mut self.held, event);
         }
+    }
+
+    fn message(&mut self, cx: &mut Cx<'_>, message: Whole, out: &mut Out<'_>) -> Option<Whole> {
+        if !self.is_plain() || !self.encoder.takes(&message) {
+            return Some(message);
+        }
+        if self.stream.is_none()
+            && let Err(reason) = self.open(cx, out)
+        {
+            reason.into_iter().for_each(|reason| out.end(reason));
+            return None;
+        }
+        // The options have been read just now, and may say otherwise.
+        if !self.is_plain() || !self.encoder.takes(&message) {
+            return Some(message);
+        }
+        if let Err(reason) = self.choose(cx, out) {
+            reason.into_iter().for_each(|reason| out.end(reason));
+            return None;
+        }
+        self.sent = 0;
+        let mut bytes = Data::new();
+        match self.encoder.message(&cx.js, &self.writer, message, &mut bytes) {
+            Ok(info) => self.ask(cx, info, out),
+            Err(problem) => {
+                let reason = report(cx, out, problem);
+                out.end(reason);
+                return None;
+            }
+        }
+        if let Some(ticket) = &self.ticket {
+            ticket.asked();
+            ticket.send(Event::Data(bytes), out);
+        }
+        None
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, wake: Wake, out: &mut Out<'_>) {

@@ -3,6 +3,7 @@
 use super::{Args, Child, Cx, Instance, Layout, Module, Output, Port, Sub, Work};
 use crate::event::{Event, Reason};
 use crate::js::{self, Callback, Context, Options};
+use crate::message::Whole;
 use rquickjs::{Ctx, Function, Value};
 use std::any::Any;
 use std::rc::Rc;
@@ -19,6 +20,22 @@ pub(crate) trait Filter {
     fn output(&mut self, cx: &mut Cx<'_>, key: u64, event: Event, out: &mut Out<'_>) {
         let _ = (cx, key);
         out.emit(event);
+    }
+
+    /// A message whose events have all come. A filter that does with it at once just what it would do with its events one by one takes
+    /// it; others, and all in any doubt, give it back untouched, and get the events.
+    ///
+    /// That is so where nothing leaves the filter before the last event, or where each event leaves as it comes and the first one alone
+    /// means anything to the filter: then nothing can happen between them.
+    fn message(&mut self, cx: &mut Cx<'_>, message: Whole, out: &mut Out<'_>) -> Option<Whole> {
+        let _ = (cx, out);
+        Some(message)
+    }
+
+    /// The same of the sub-pipeline `key`.
+    fn output_message(&mut self, cx: &mut Cx<'_>, key: u64, message: Whole, out: &mut Out<'_>) -> Option<Whole> {
+        let _ = (cx, key, out);
+        Some(message)
     }
 
     /// Something that the filter waited for has come.
@@ -155,6 +172,12 @@ impl Out<'_> {
             .push(Work::Input(self.instance.clone(), self.index + 1, event));
     }
 
+    /// Outputs a message at once: see [`Filter::message`].
+    pub(crate) fn emit_message(&mut self, message: Whole) {
+        let to = Work::Message(self.instance.clone(), self.index + 1, message);
+        self.work.push(to);
+    }
+
     /// Ends the stream, and with it the filter: it gets no more input, no output of sub-pipelines, and is not woken.
     /// So a callback that threw is not asked again.
     pub(crate) fn end(&mut self, reason: Reason) {
@@ -229,6 +252,11 @@ impl Out<'_> {
     /// Gives an event to a sub-pipeline.
     pub(crate) fn feed(&mut self, child: &Child, event: Event) {
         self.work.push(Work::Input(child.instance().clone(), 0, event));
+    }
+
+    /// Gives a message to a sub-pipeline at once: see [`Filter::message`].
+    pub(crate) fn feed_message(&mut self, child: &Child, message: Whole) {
+        self.work.push(Work::Message(child.instance().clone(), 0, message));
     }
 
     /// Makes and starts a sub-pipeline whose output comes back to this filter's `output` under `key`.

@@ -3,6 +3,7 @@
 use super::{Cx, Filter, Layout, Realm, Tap, Task, Wake, Work};
 use crate::event::Event;
 use crate::js::{Context, Inbound};
+use crate::message::Whole;
 use crate::value::Saved;
 use rquickjs::Value;
 use std::any::Any;
@@ -184,6 +185,12 @@ impl Instance {
         open
     }
 
+    /// Whether all events of a message may enter filter `index`, and nothing makes them wait.
+    pub(super) fn admits_message(&self, index: usize) -> bool {
+        let door = self.doors.get(index.min(self.len));
+        self.state.get() == State::Running && door.is_some_and(|door| door.get() == Door::Open)
+    }
+
     /// Filter `index` has ended its stream by itself: it gets nothing more.
     pub(super) fn finish(&self, index: usize) {
         if let Some(door) = self.doors.get(index) {
@@ -280,6 +287,12 @@ impl Port {
     pub(crate) fn output(&self, event: Event) -> Option<Work> {
         let instance = self.instance.upgrade()?;
         Some(Work::Input(instance, self.index + 1, event))
+    }
+
+    /// The work of outputting a message from the filter at once; None when the pipeline is gone.
+    pub(crate) fn output_message(&self, message: Whole) -> Option<Work> {
+        let instance = self.instance.upgrade()?;
+        Some(Work::Message(instance, self.index + 1, message))
     }
 
     /// The work of waking the filter; None when the pipeline is gone.

@@ -45,6 +45,11 @@ impl Pick {
         }
     }
 
+    /// Whether each MessageStart is one, and nothing else.
+    pub(crate) fn is_message_start(&self) -> bool {
+        matches!(self.which, Which::MessageStart)
+    }
+
     /// A new stream begins.
     pub(crate) fn reset(&mut self) {
         self.started = false;

@@ -8,6 +8,7 @@ use crate::error::{Error, ScriptError};
 use crate::event::Event;
 use crate::js::{self, Host, Scope};
 use crate::limits::{self, ScriptLimits};
+use crate::message::Whole;
 use crate::metrics::{Alive, Counters, Kind};
 use crate::value::{Saved, Store};
 use nix::time::{ClockId, clock_gettime};
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum Work {
     /// An event enters a filter; beyond the last one it is the pipeline's output.
     Input(Rc<Instance>, usize, Event),
+    /// All events of a message enter a filter, at once if it takes them so.
+    Message(Rc<Instance>, usize, Whole),
     /// A pipeline starts.
     Start(Rc<Instance>, Args),
     /// The promise of `onStart` has settled.

@@ -6,6 +6,7 @@ use super::{Args, Cx, Instance, OnStart, Out, Output, Wake};
 use crate::event::{Event, Reason};
 use crate::js;
 use crate::limits;
+use crate::message::Whole;
 use crate::metrics::Blame;
 use crate::value::Saved;
 use rquickjs::Value;
@@ -31,6 +32,7 @@ pub(super) fn step(cx: &mut Cx<'_>, item: Work, work: &mut Vec<Work>) {
                 filter.process(cx, event, out)
             }),
         },
+        Work::Message(instance, index, message) => enter(cx, instance, index, message, work),
         Work::Wake(instance, index, wake) if !instance.is_ended() && !instance.is_over(index) => {
             if let Wake::Settled(_, Err(error)) = &wake {
                 rejected(cx, &instance.layout.place(index), error);
@@ -55,6 +57,31 @@ pub(super) fn step(cx: &mut Cx<'_>, item: Work, work: &mut Vec<Work>) {
         }
         Work::Start(instance, args) => start(cx, &instance, args, work),
         Work::Started(instance, settled) => started(cx, &instance, settled, work),
+    }
+}
+
+/// A message enters a filter, or leaves a pipeline: at once, or else as its events.
+fn enter(cx: &mut Cx<'_>, instance: Rc<Instance>, index: usize, message: Whole, work: &mut Vec<Work>) {
+    let mut refused = None;
+    if !instance.admits_message(index) {
+        refused = Some(message);
+    } else if index < instance.len {
+        run(cx, &instance, index, work, |filter, cx, out| {
+            refused = filter.message(cx, message, out);
+        });
+    } else if let Output::Filter { parent, index, key } = &instance.output {
+        let parent = parent.upgrade();
+        if let Some(parent) = parent.filter(|parent| !parent.is_ended() && !parent.is_over(*index)) {
+            run(cx, &parent, *index, work, |filter, cx, out| {
+                refused = filter.output_message(cx, *key, message, out);
+            });
+        }
+    } else {
+        refused = Some(message);
+    }
+    if let Some(message) = refused {
+        let events = message.into_events().rev();
+        work.extend(events.map(|event| Work::Input(instance.clone(), index, event)));
     }
 }
 
@@ -221,6 +248,7 @@ pub(super) fn finish(cx: &mut Cx<'_>, instance: &Rc<Instance>) {
 pub(super) fn stuck(item: Work, work: &mut Vec<Work>) {
     let end = |item: Work| match item {
         Work::Input(instance, ..)
+        | Work::Message(instance, ..)
         | Work::Start(instance, _)
         | Work::Started(instance, _)
         | Work::Wake(instance, ..) => {

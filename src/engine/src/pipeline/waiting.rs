@@ -38,6 +38,11 @@ impl Waiting {
         Ok(true)
     }
 
+    /// True when no promise is pending and nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.pending && self.held.is_empty()
+    }
+
     /// Keeps an event behind those that wait.
     pub(crate) fn hold(&mut self, event: Event, out: &mut Out<'_>) {
         out.hold(&mut self.held, event);

@@ -4,6 +4,7 @@
 use crate::data::Data;
 use crate::event::{Event, Head, Reason};
 use crate::limits;
+use crate::message::Whole;
 use crate::pipeline::{Cx, Out};
 use ballast_codec::http1::{self, CHUNK_END, LAST_CHUNK, encode_chunk_start};
 use ballast_codec::http2::SendError;
@@ -198,6 +199,34 @@ impl Encoder {
             _ => {}
         }
         Ok(step)
+    }
+
+    /// Whether `message` would take it: no message is open, and the body is no longer than what is collected.
+    pub(crate) fn takes(&self, message: &Whole) -> bool {
+        self.state == State::Idle && message.body.len() <= self.limit
+    }
+
+    /// Takes a whole message that it `takes`: the same as `event` with each of its events.
+    ///
+    /// # Errors  The head cannot be sent.
+    pub(crate) fn message<W: HeadWriter>(
+        &self,
+        js: &Ctx<'_>,
+        writer: &W,
+        message: Whole,
+        out: &mut Data,
+    ) -> Result<W::Info, Problem> {
+        let extent = Extent::Whole(message.body.len() as u64);
+        let body = match writer.drops_body() {
+            true => Data::new(),
+            false => message.body,
+        };
+        let (bytes, follows, info) = writer.write(js, Some(&message.head), extent, &body)?;
+        out.push(bytes);
+        if follows == Follows::Plain {
+            out.append(body);
+        }
+        Ok(info)
     }
 
     fn start<W: HeadWriter>(

@@ -10,7 +10,7 @@ use super::http_slot::{Outcome, Slot};
 use crate::data::Data;
 use crate::event::{Event, MessageEnd, Reason, StreamError, Tail};
 use crate::limits;
-use crate::message::Message;
+use crate::message::{Message, Whole};
 use crate::pipeline::{Child, Closed, Cx, Out, Tap};
 use ballast_codec::Chunks;
 use ballast_codec::http1::{self, Expect, Frame, RequestDecoder, RequestHead};
@@ -233,13 +233,9 @@ impl Server {
                 Incoming::Head(key, head)
             }
             Frame::Body(bytes) => Incoming::Body(self.open?, bytes.into()),
-            Frame::End(http1::Tail { head_size, body_size }) => {
-                let tail = Tail::Sizes {
-                    head: head_size,
-                    body: usize::try_from(body_size).unwrap_or(usize::MAX),
-                };
+            Frame::End(tail) => {
                 let end = MessageEnd {
-                    tail: Some(tail),
+                    tail: Some(tail_of(tail)),
                     payload: None,
                 };
                 Incoming::End(self.open.take()?, end)
@@ -286,17 +282,56 @@ impl Server {
         rest
     }
 
+    /// The rest of the request whose head `next` has just given, if all of it is there.
+    pub(crate) fn rest(&mut self) -> Option<(Data, Tail)> {
+        let (body, tail) = self.decoder.rest(&mut self.input)?;
+        self.open = None;
+        Some((body.into(), tail_of(tail)))
+    }
+
+    /// Where request `key` is, and whether the connection closes after its response because a newer version runs.
+    fn find(&self, cx: &Cx<'_>, key: u64) -> Option<(usize, bool)> {
+        let index = usize::try_from(key.checked_sub(self.first)?).ok()?;
+        if self.ended || index >= self.slots.len() {
+            return None;
+        }
+        let is_only = index + 1 == self.slots.len() && self.input.is_empty();
+        Some((index, is_only && cx.realm.is_retired()))
+    }
+
+    /// Takes a whole response to request `key`, or gives it back; then ask `next`.
+    pub(crate) fn respond_whole(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: u64,
+        message: Whole,
+        out: &mut Out<'_>,
+    ) -> Option<Whole> {
+        let (index, is_last) = self.find(cx, key)?;
+        let slot = self.slots.get_mut(index)?;
+        if !slot.takes(&message) {
+            return Some(message);
+        }
+        let mut bytes = Data::new();
+        match slot.answer_whole(&cx.js, message, is_last, &mut bytes) {
+            Ok(closes) => {
+                self.closing |= closes;
+                self.send(cx, index, bytes, out);
+            }
+            Err(problem) => {
+                let reason = report(cx, out, problem);
+                self.respond(cx, key, Event::StreamEnd(reason), out);
+            }
+        }
+        None
+    }
+
     /// Takes an event of the response to request `key`; then ask `next`, for there may be room again. The first complete
     /// message counts.
     pub(crate) fn respond(&mut self, cx: &mut Cx<'_>, key: u64, event: Event, out: &mut Out<'_>) {
-        let index = key
-            .checked_sub(self.first)
-            .and_then(|index| usize::try_from(index).ok());
-        let Some(index) = index.filter(|index| !self.ended && *index < self.slots.len()) else {
+        let Some((index, is_last)) = self.find(cx, key) else {
             return;
         };
-        let is_only = index + 1 == self.slots.len() && self.input.is_empty();
-        let is_last = is_only && cx.realm.is_retired();
         let Some(slot) = self.slots.get_mut(index) else { return };
         let mut bytes = Data::new();
         match (&slot.outcome, event) {
@@ -486,5 +521,13 @@ impl Server {
             Outcome::Tunnel | Outcome::Failed(_) => {}
         }
         self.settle(out);
+    }
+}
+
+/// A message's tail as a decoder measured it.
+pub(super) fn tail_of(tail: http1::Tail) -> Tail {
+    Tail::Sizes {
+        head: tail.head_size,
+        body: usize::try_from(tail.body_size).unwrap_or(usize::MAX),
     }
 }

@@ -7,8 +7,8 @@ use super::http_options::HttpOptions;
 use super::http_server::{Incoming, Server};
 use super::http2_server::Http2Server;
 use crate::data::Data;
-use crate::event::{Event, Reason};
-use crate::message::Message;
+use crate::event::{Event, Reason, Tail};
+use crate::message::{Message, Whole};
 use crate::pipeline::{Child, Cx, Out, Tap, Wake};
 use ballast_codec::http1::RequestHead;
 use std::rc::Rc;
@@ -183,6 +183,28 @@ impl Serving {
         match &mut self.http2 {
             Some(http2) => http2.respond(cx, key, event, out),
             None => self.http1.respond(cx, key, event, out),
+        }
+    }
+
+    /// The rest of the request whose head `next` has just given, if all of it is there; of HTTP/2 it comes as events.
+    pub(crate) fn rest(&mut self) -> Option<(Data, Tail)> {
+        match &self.http2 {
+            Some(_) => None,
+            None => self.http1.rest(),
+        }
+    }
+
+    /// Takes a whole response to request `key`, or gives it back; then ask `next`.
+    pub(crate) fn respond_whole(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: u64,
+        message: Whole,
+        out: &mut Out<'_>,
+    ) -> Option<Whole> {
+        match &self.http2 {
+            Some(_) => Some(message),
+            None => self.http1.respond_whole(cx, key, message, out),
         }
     }
 

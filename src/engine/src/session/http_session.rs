@@ -5,11 +5,13 @@ use super::http_error;
 use super::http_options::MuxOptions;
 use super::http_pool::{Group, Key, Pool};
 use super::http_request::RequestInfo;
+use super::http_server::tail_of;
 use super::http_wire::Opening;
 use crate::data::Data;
-use crate::event::{Event, HeadKind, MessageEnd, MessageStart, Reason, StreamError, Tail};
+use crate::event::{Event, Head, HeadKind, MessageEnd, MessageStart, Reason, StreamError};
 use crate::js::Context;
 use crate::limits;
+use crate::message::Whole;
 use crate::pipeline::{Args, Child, Cx, Layout, Out, Port, Sink, Wake};
 use crate::value::Saved;
 use ballast_codec::Chunks;
@@ -343,7 +345,22 @@ impl Inner {
                 }
                 self.interim = head.is_interim();
                 self.reusable &= self.interim || (head.keep_alive() && !self.decoder.reads_until_eof());
-                Event::MessageStart(MessageStart::new(HeadKind::Response(head)))
+                let head = HeadKind::Response(head);
+                if !self.interim
+                    && !front.tunnel
+                    && let Some((body, tail)) = self.decoder.rest(&mut self.input)
+                {
+                    front.deliver_whole(
+                        cx,
+                        Whole {
+                            head: Rc::new(Head::new(head)),
+                            body: body.into(),
+                            tail: tail_of(tail),
+                        },
+                    );
+                    return Next::Answered;
+                }
+                Event::MessageStart(MessageStart::new(head))
             }
             Ok(Some(Frame::Body(bytes) | Frame::Raw(bytes))) => Event::Data(bytes.into()),
             Ok(Some(Frame::End(tail))) => end_of(tail),
@@ -371,6 +388,13 @@ impl Waiter {
         true
     }
 
+    /// Outputs a whole message of the stream's mux filter, later in this turn.
+    fn deliver_whole(&self, cx: &Cx<'_>, message: Whole) {
+        if let Some(work) = self.port.as_ref().and_then(|port| port.output_message(message)) {
+            cx.realm.defer(work);
+        }
+    }
+
     /// Outputs an event of the stream's mux filter, later in this turn.
     fn deliver(&self, cx: &Cx<'_>, event: Event) {
         if let Some(work) = self.port.as_ref().and_then(|port| port.output(event)) {
@@ -380,12 +404,8 @@ impl Waiter {
 }
 
 fn end_of(tail: http1::Tail) -> Event {
-    let tail = Tail::Sizes {
-        head: tail.head_size,
-        body: usize::try_from(tail.body_size).unwrap_or(usize::MAX),
-    };
     Event::MessageEnd(MessageEnd {
-        tail: Some(tail),
+        tail: Some(tail_of(tail)),
         payload: None,
     })
 }

@@ -4,6 +4,7 @@ use super::http_encode::{Encoder, Problem, Step};
 use super::http_response::{ResponseInfo, ResponseWriter};
 use crate::data::Data;
 use crate::event::{Event, Reason};
+use crate::message::Whole;
 use crate::pipeline::{Child, Closed};
 use rquickjs::Ctx;
 
@@ -83,7 +84,37 @@ impl Slot {
         if let Some(info) = started {
             self.started = info;
         }
-        if done && !self.started.interim {
+        if done {
+            self.complete();
+        }
+        Ok(started.is_some_and(|info| info.close))
+    }
+
+    /// Whether `answer_whole` would take it.
+    pub(super) fn takes(&self, message: &Whole) -> bool {
+        matches!(self.outcome, Outcome::Open) && self.encoder.takes(message)
+    }
+
+    /// Takes a whole response that it `takes`: the same as `answer` with each of its events.
+    ///
+    /// # Errors  The response cannot be sent.
+    pub(super) fn answer_whole(
+        &mut self,
+        js: &Ctx<'_>,
+        message: Whole,
+        is_last: bool,
+        out: &mut Data,
+    ) -> Result<bool, Problem> {
+        let mut writer = self.writer;
+        writer.is_last |= is_last;
+        self.started = self.encoder.message(js, &writer, message, out)?;
+        self.complete();
+        Ok(self.started.close)
+    }
+
+    /// The last event of a message was taken.
+    fn complete(&mut self) {
+        if !self.started.interim {
             let ResponseInfo { close, tunnel, .. } = self.started;
             self.outcome = if tunnel {
                 Outcome::Tunnel
@@ -91,6 +122,5 @@ impl Slot {
                 Outcome::Done { close }
             };
         }
-        Ok(started.is_some_and(|info| info.close))
     }
 }

@@ -42,7 +42,7 @@ pub(crate) use http_constant::Constant;
 pub(crate) use http_encode::{Encoder, report};
 pub(crate) use http_options::{HttpOptions, MuxOptions};
 pub(crate) use http_pool::{Key, Pool};
-pub(crate) use http_request::RequestWriter;
+pub(crate) use http_request::{RequestInfo, RequestWriter};
 pub(crate) use http_response::ResponseWriter;
 pub(crate) use http_server::Incoming;
 pub(crate) use http_serving::Serving;

@@ -29,6 +29,7 @@ mod sessions;
 mod spawn;
 mod tunnels;
 mod web_socket;
+mod whole;
 
 use super::{Engine, Notice, Options, testing};
 use crate::codebase::Codebase;
