@@ -84,6 +84,12 @@ pub(crate) const CONDUIT_LEAST_BYTES: usize = 64 << 10;
 pub(crate) const PASSED_AT_ONCE_BYTES: usize = 8 << 20;
 /// Output pending for a socket above which the source of the data stops being read (`congestionLimit`).
 pub(crate) const CONGESTION_BYTES: usize = 1 << 20;
+/// Pending output of a socket that may wait until other sockets have had their turns, bytes: more is sent at the end of its own.
+pub(crate) const SEND_LATE_BYTES: usize = 16 << 10;
+/// Sockets whose output may wait so.
+pub(crate) const OUTBOX_SOCKETS: usize = 16;
+/// Turns that it may wait for.
+pub(crate) const OUTBOX_TURNS: usize = 64;
 /// Slices that one vectored write hands to the kernel (below IOV_MAX).
 pub(crate) const WRITE_SLICES: usize = 64;
 /// How long `detectProtocol` waits for the first bytes (`timeout`), seconds.

@@ -6,7 +6,7 @@ use crate::data::Data;
 use crate::filters::command_words;
 use crate::js::{self, JsData, List, Options, throw_error, throw_type, value_to_data};
 use crate::limits;
-use crate::pipeline::realm;
+use crate::pipeline::{outbox, realm};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -76,6 +76,8 @@ pub(super) fn exec<'js>(ctx: Ctx<'js>, command: Value<'js>, options: Opt<Value<'
     if !env.is_empty() {
         command.env_clear().envs(env);
     }
+    // What others are to get does not wait for a program.
+    outbox::send();
     let (began, clock) = (Instant::now(), realm(&ctx).clock.clone());
     let ended = run(command, &stdin, merge, clock.patience());
     clock.waited(began.elapsed());

@@ -5,16 +5,18 @@
 use super::conduit::{Conduit, Dry};
 use super::options::{SocketOptions, set_options};
 use super::reading::read;
+use super::sending::send_some;
 use super::sweep::{self, Activity, Sweep};
 use crate::data::Data;
 use crate::event::{Event, Reason, StreamError};
 use crate::js::RawSocket;
 use crate::limits;
 use crate::metrics::{Blame, Counter, Gauge, Traffic};
+use crate::pipeline::outbox::{self, Late};
 use crate::pipeline::{Child, Closed, Cx, Flush, Port, Realm, Tap, Task, Wake, Work, spawn};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::{Rc, Weak};
 use std::task::Poll;
@@ -51,6 +53,8 @@ pub(crate) struct Connection {
     /// Nothing can be sent any more; what was received is still read.
     unwritable: Cell<bool>,
     flushing: Cell<bool>,
+    /// It is in the thread's outbox.
+    is_late: Cell<bool>,
     /// Bytes received that nobody wants (HTTP servers, after the last response).
     unwanted: Cell<u64>,
     /// Bytes have moved, either way.
@@ -113,6 +117,7 @@ impl Connection {
             read_ended: Cell::new(false),
             unwritable: Cell::new(false),
             flushing: Cell::new(false),
+            is_late: Cell::new(false),
             unwanted: Cell::new(0),
             used: Cell::new(false),
             read: Activity::new(now),
@@ -242,8 +247,22 @@ impl Connection {
         }
     }
 
-    /// Sends what is pending, as far as the kernel takes it.
-    fn send(&self) -> io::Result<()> {
+    /// A task waits for the socket: there is no use in trying.
+    fn is_blocked(&self) -> bool {
+        self.writing.borrow().as_ref().is_some_and(|task| !task.is_done())
+    }
+
+    /// Sends what is pending, as far as the kernel takes it, and opens the taps that wait for that.
+    fn send_pending(&self) -> io::Result<()> {
+        let result = self.send_all();
+        let is_passed_on = self.conduit.borrow().as_ref().is_none_or(|conduit| conduit.held() == 0);
+        if is_passed_on && self.pending.borrow().len() < self.options.congestion_limit {
+            self.blocked.borrow_mut().clear();
+        }
+        result
+    }
+
+    fn send_all(&self) -> io::Result<()> {
         let writer = self.writer.borrow();
         let Some(writer) = writer.as_ref() else { return Ok(()) };
         loop {
@@ -259,11 +278,7 @@ impl Connection {
             if pending.is_empty() {
                 return Ok(());
             }
-            let sent = match pending.single() {
-                Some(chunk) => writer.try_write(chunk),
-                None => send_slices(writer, &pending),
-            };
-            match sent {
+            match send_some(writer, &pending) {
                 Ok(sent) => {
                     if sent == pending.len() {
                         *pending = Data::new();
@@ -290,12 +305,7 @@ impl Connection {
         if self.closed.get() {
             return;
         }
-        let result = self.send();
-        let is_passed_on = self.conduit.borrow().as_ref().is_none_or(|conduit| conduit.held() == 0);
-        if is_passed_on && self.pending.borrow().len() < self.options.congestion_limit {
-            self.blocked.borrow_mut().clear();
-        }
-        match result {
+        match self.send_pending() {
             Ok(()) => match self.finish.get() {
                 Finish::No => {}
                 Finish::HalfClose => {
@@ -421,10 +431,29 @@ impl Drop for Connection {
 }
 
 impl Flush for Connection {
-    fn flush(&self) {
+    fn flush(self: Rc<Self>) {
         self.flushing.set(false);
-        // While a task waits for the socket there is no use in trying.
-        if self.writing.borrow().as_ref().is_none_or(Task::is_done) {
+        if self.is_blocked() {
+            return;
+        }
+        // A little may wait until others have had their turns. More may not: its memory would be cold when it is sent.
+        let is_little = self.finish.get() == Finish::No && self.unsent() <= limits::SEND_LATE_BYTES;
+        if is_little && (self.is_late.get() || outbox::put(self.clone())) {
+            self.is_late.set(true);
+        } else {
+            self.advance();
+        }
+    }
+}
+
+impl Late for Connection {
+    fn send(&self) -> bool {
+        self.is_late.set(false);
+        self.closed.get() || self.is_blocked() || self.send_pending().is_ok()
+    }
+
+    fn go_on(&self) {
+        if !self.is_blocked() {
             self.advance();
         }
     }
@@ -462,17 +491,6 @@ impl Sweep for Connection {
         };
         self.fail(error);
     }
-}
-
-/// Sends several chunks with one call.
-fn send_slices(writer: &OwnedWriteHalf, pending: &Data) -> io::Result<usize> {
-    let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES];
-    let mut used = 0;
-    for (slice, chunk) in slices.iter_mut().zip(pending.chunks()) {
-        *slice = IoSlice::new(chunk);
-        used += 1;
-    }
-    writer.try_write_vectored(&slices[..used])
 }
 
 impl Connection {

@@ -20,6 +20,7 @@ mod ports;
 mod reading;
 #[cfg(test)]
 mod relay_tests;
+mod sending;
 mod sockopt;
 mod sweep;
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod given;
 mod hold;
 mod instance;
 mod layout;
+pub(crate) mod outbox;
 mod pace;
 mod pick;
 mod realm;

@@ -1,6 +1,7 @@
 //! A realm: one loaded version of the scripts on one thread, and the turns of its loop. Source: pipyjs/model.md 1.2
 //! "One turn of the loop". After a reload the old realm lives on until its last pipeline has ended, then is freed whole.
 
+use super::outbox;
 use super::rejections::Rejections;
 use super::turn::{finish, step, stuck};
 use super::{Args, Background, Cx, Instance, Layout, Modules, Port, Tap, Task, Wake, spawn};
@@ -52,7 +53,7 @@ pub(crate) type Later = dyn FnOnce(&mut Cx<'_>, &mut Vec<Work>);
 /// Something that collects output during a turn and passes it on at its end (a socket).
 pub(crate) trait Flush {
     /// The turn is over.
-    fn flush(&self);
+    fn flush(self: Rc<Self>);
 }
 
 /// See the module.
@@ -164,6 +165,8 @@ impl Clock {
     }
 
     fn is_over(&self) -> bool {
+        // What others are to get does not wait for a script.
+        outbox::send();
         self.ticks.set(self.ticks.get() + 1);
         match self.seen.get() {
             (call, Some((since, used))) if call == self.calls.get() => {
@@ -387,8 +390,9 @@ impl Realm {
         // A flush may close a socket, and that drop a pipeline: its end belongs to the next turn.
         drain(&self.flushes, |flush| flush.flush());
         if !self.ended.borrow().is_empty() {
-            self.run_turn(None, &mut |_, _| {});
+            return self.run_turn(None, &mut |_, _| {});
         }
+        outbox::turn_is_over();
     }
 
     /// Runs promise jobs; more than `limits::JOBS_PER_TURN`, or long ones, wait for the next turn, so that sockets are

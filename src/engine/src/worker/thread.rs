@@ -8,6 +8,7 @@ use crate::codebase::Codebase;
 use crate::error::Error;
 use crate::limits;
 use crate::metrics::Counters;
+use crate::pipeline::outbox;
 use crate::series::Metric;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -115,13 +116,18 @@ fn run(
     collector: Collector,
     mut control: mpsc::Receiver<Control>,
 ) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(outbox::send)
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return tracing::error!(target: "thread", thread = index, %error, "cannot start a worker"),
     };
     budget::set(options.limits.held_bytes, options.limits.data_bytes);
     let local = LocalSet::new();
     local.block_on(&runtime, async move {
+        outbox::open();
         let mut slot = Slot::new(index, options, counters, notices, collector);
         let mut prepared: Option<Program> = None;
         while let Some(message) = control.recv().await {
@@ -156,6 +162,7 @@ fn run(
             }
         }
         slot.stop();
+        outbox::close();
     });
 }
 
