@@ -159,6 +159,8 @@ pub(crate) const HEADER_BYTES: usize = 16 << 10;
 /// Requests of one connection that may be in progress (HTTP/1 pipelining) before it is no longer read.
 /// Each may hold `HTTP_COLLECT_BYTES` of a response: one connection must not fill an agent's 64 MiB.
 pub(crate) const PIPELINED_REQUESTS: usize = 8;
+/// Lists with room for one request that a worker keeps for the next connections that have one.
+pub(crate) const SPARE_REQUEST_LISTS: usize = 64;
 /// Requests that one session of `muxHTTP` may have under way (`maxQueue`).
 pub(crate) const SESSION_REQUESTS: usize = 64;
 /// Children of a `demux` that nobody waits for, and that may still finish what they do.

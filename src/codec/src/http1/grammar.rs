@@ -50,9 +50,8 @@ pub(crate) fn is_host(bytes: &[u8]) -> bool {
             None => return false,
         },
         None => {
-            let end = bytes.iter().position(|&byte| byte == b':').unwrap_or(bytes.len());
-            let (name, rest) = bytes.split_at(end);
-            (name.iter().all(|&byte| is_host_byte(byte)), rest)
+            let end = bytes.iter().position(|&byte| !IS_HOST[usize::from(byte)]);
+            (true, bytes.get(end.unwrap_or(bytes.len())..).unwrap_or_default())
         }
     };
     host_ok
@@ -61,6 +60,17 @@ pub(crate) fn is_host(bytes: &[u8]) -> bool {
                 .strip_prefix(b":")
                 .is_some_and(|digits| digits.iter().all(u8::is_ascii_digit)))
 }
+
+/// `is_host_byte` of each byte: every request is asked for its host.
+static IS_HOST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = is_host_byte(byte as u8);
+        byte += 1;
+    }
+    table
+};
 
 /// Bytes of a registered name (RFC 3986 3.2.2): unreserved, sub-delims, and the percent sign.
 const fn is_host_byte(byte: u8) -> bool {

@@ -14,13 +14,13 @@ use crate::message::{Message, Whole};
 use crate::pipeline::{Child, Closed, Cx, Out, Tap};
 use ballast_codec::Chunks;
 use ballast_codec::http1::{self, Expect, Frame, RequestDecoder, RequestHead};
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 thread_local! {
-    // Room for the requests of the next connection that has one: those that wait hold none.
-    static SPARE: Cell<VecDeque<Slot>> = const { Cell::new(VecDeque::new()) };
+    // Room for the requests of the next connections that have one: those that wait hold none.
+    static SPARE: RefCell<Vec<VecDeque<Slot>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What arrived.
@@ -224,7 +224,7 @@ impl Server {
                 self.closing |= writer.is_last;
                 let key = self.first + self.slots.len() as u64;
                 if self.slots.capacity() == 0 {
-                    self.slots = SPARE.take();
+                    self.slots = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
                     // Most connections have one request at a time.
                     self.slots.reserve_exact(1);
                 }
@@ -444,7 +444,7 @@ impl Server {
                     self.first += 1;
                     self.decoder.resume();
                     if self.slots.is_empty() {
-                        SPARE.set(std::mem::take(&mut self.slots));
+                        self.spare();
                     }
                 }
                 Outcome::Done { close: true } => return self.close(Reason::Clean, out),
@@ -467,6 +467,17 @@ impl Server {
             let reason = self.end.take().unwrap_or_default();
             self.close(reason, out);
         }
+    }
+
+    /// No request is in progress: the room for them is another connection's.
+    fn spare(&mut self) {
+        let slots = std::mem::take(&mut self.slots);
+        SPARE.with_borrow_mut(|spare| {
+            // That of connections that have many at a time is not kept.
+            if spare.len() < limits::SPARE_REQUEST_LISTS && slots.capacity() <= 1 {
+                spare.push(slots);
+            }
+        });
     }
 
     /// Ends the connection; children go.
