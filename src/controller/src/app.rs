@@ -52,7 +52,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
     tokio::select! {
         _ = term.recv() => {}
         _ = int.recv() => {}
-        never = lead(&mut election, &publisher, &config.features) => match never {},
+        never = lead(&mut election, &publisher, config) => match never {},
     }
     tracing::info!("stopping");
     if let Some(election) = &mut election {
@@ -62,10 +62,10 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
 }
 
 /// Waits for its turn and acts while it lasts, again and again.
-async fn lead(election: &mut Option<Election>, publisher: &Publisher, features: &[String]) -> Infallible {
+async fn lead(election: &mut Option<Election>, publisher: &Publisher, config: &Config) -> Infallible {
     let Some(election) = election else {
         tracing::info!("leading: no lease is asked for");
-        return reconcile::run(publisher, features).await;
+        return reconcile::run(publisher, config).await;
     };
     loop {
         election.acquire().await;
@@ -82,7 +82,7 @@ async fn lead(election: &mut Option<Election>, publisher: &Publisher, features: 
             biased;
             () = is_over => tracing::warn!("leading no longer: the lease was not renewed in time"),
             reason = election.hold() => tracing::warn!("leading no longer: {reason}"),
-            never = reconcile::run(publisher, features) => match never {},
+            never = reconcile::run(publisher, config) => match never {},
         }
     }
 }

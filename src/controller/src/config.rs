@@ -2,8 +2,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lexopt::prelude::{Long, Short};
+
+use crate::limits::{MAX_FEATURES, RESYNC_SECONDS};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -20,6 +23,7 @@ options:
   --settings FILE    settings of features, YAML: registry: {type: eureka, servers: [...]}
   --feature NAME     watch Pods with the label infra.flomesh.io/NAME too (repeatable); registry and
                      proxy are watched always
+  --resync SECONDS   compare every codebase with what it should be this often (600)
   --kubeconfig FILE  how to reach the API server (default: the Pod's service account, else KUBECONFIG
                      or ~/.kube/config)
   --context NAME     context of the kubeconfig
@@ -66,6 +70,7 @@ pub(crate) struct Config {
     pub(crate) settings: Option<PathBuf>,
     /// Sorted, each once.
     pub(crate) features: Vec<String>,
+    pub(crate) resync: Duration,
     pub(crate) kubeconfig: Option<PathBuf>,
     pub(crate) context: Option<String>,
     /// `None`: act at once.
@@ -102,7 +107,7 @@ pub(crate) fn parse(
 ) -> Result<Command, String> {
     let mut parser = lexopt::Parser::from_args(args);
     let (mut repo, mut ca, mut token_file, mut settings) = (None, None, None, None);
-    let mut token_secret = None;
+    let (mut token_secret, mut resync) = (None, Duration::from_secs(RESYNC_SECONDS));
     let (mut kubeconfig, mut context) = (None, None);
     let (mut lease, mut identity) = (Some(object_name("--lease", DEFAULT_LEASE)?), None);
     let mut features: Vec<String> = FEATURES.map(str::to_owned).to_vec();
@@ -115,6 +120,7 @@ pub(crate) fn parse(
             Long("token-file") => token_file = Some(path(&mut parser)?),
             Long("settings") => settings = Some(path(&mut parser)?),
             Long("feature") => features.push(feature(&text(&mut parser)?)?),
+            Long("resync") => resync = seconds(&text(&mut parser)?)?,
             Long("kubeconfig") => kubeconfig = Some(path(&mut parser)?),
             Long("context") => context = Some(text(&mut parser)?),
             Long("token-secret") => token_secret = Some(object_name("--token-secret", &text(&mut parser)?)?),
@@ -126,11 +132,11 @@ pub(crate) fn parse(
     }
     features.sort();
     features.dedup();
-    if features.len() > crate::limits::MAX_FEATURES {
+    if features.len() > MAX_FEATURES {
         return Err(format!(
             "--feature: {} features, and {} can be watched",
             features.len(),
-            crate::limits::MAX_FEATURES
+            MAX_FEATURES
         ));
     }
     Ok(Command::Run(Box::new(Config {
@@ -142,6 +148,7 @@ pub(crate) fn parse(
         token_secret,
         settings,
         features,
+        resync,
         kubeconfig,
         context,
         lease,
@@ -162,6 +169,14 @@ fn feature(name: &str) -> Result<String, String> {
         false => Err(format!(
             "--feature {name:?}: give the part of a label behind the slash, like stats"
         )),
+    }
+}
+
+/// Whole seconds, one at least.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("--resync {text:?}: give seconds, 1 to 86400")),
     }
 }
 
@@ -245,7 +260,7 @@ mod tests {
 
     #[test]
     fn bad_usage() {
-        let rows: [(&[&str], &str); 8] = [
+        let rows: [(&[&str], &str); 9] = [
             (&["--nonsense"], "nonsense"),
             (&["--feature", "a/b"], "behind the slash"),
             (&["--feature", ""], "behind the slash"),
@@ -253,6 +268,7 @@ mod tests {
             (&["--lease", "name"], "NAMESPACE/NAME"),
             (&["--lease", "Ns/"], "NAMESPACE/NAME"),
             (&["--token-secret", "a/b/c"], "--token-secret"),
+            (&["--resync", "0"], "1 to 86400"),
             (&["word"], "word"),
         ];
         for (args, wanted) in rows {

@@ -24,8 +24,9 @@ pub(crate) const PUBLISH_TIMEOUT: Duration = Duration::from_secs(15);
 /// while nobody watched is taken away.
 pub(crate) const SWEEP: Duration = Duration::from_secs(30);
 
-/// Each Pod's codebase is compared with what it should be this often, whatever was seen: a Repo restored from a backup heals.
-pub(crate) const RESYNC: Duration = Duration::from_secs(600);
+/// Each codebase is compared with what it should be this often unless told (`--resync`), whatever was seen: a Repo restored
+/// from a backup heals. Seconds.
+pub(crate) const RESYNC_SECONDS: u64 = 600;
 
 /// Length of one watch request; the next one goes on where it ended. A connection that broke without a word is noticed 5 s
 /// after this.
@@ -49,3 +50,11 @@ pub(crate) const LEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longest answer of the API server about one Pod.
 pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Events that may be made at once after a quiet time, and a second after that; those beyond are only logged.
+pub(crate) const EVENT_BURST: f64 = 50.0;
+/// See [`EVENT_BURST`].
+pub(crate) const EVENTS_PER_SECOND: f64 = 5.0;
+
+/// Events that are under way; those beyond are only logged.
+pub(crate) const CONCURRENT_EVENTS: usize = 8;

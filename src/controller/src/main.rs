@@ -10,6 +10,7 @@ mod app;
 mod config;
 mod config_map;
 mod error;
+mod events;
 mod leader;
 mod limits;
 mod publish;

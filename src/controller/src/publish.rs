@@ -44,18 +44,22 @@ impl Publisher {
     ///
     /// # Errors
     /// Whatever Repo or API server say; trying again is safe.
-    pub(crate) async fn publish(&self, key: &Key, pod: Option<Arc<Manifest>>) -> Result<Done, Error> {
+    ///
+    /// Gives the UID of the object too, if it is there.
+    pub(crate) async fn publish(&self, key: &Key, pod: Option<Arc<Manifest>>) -> Result<(Option<String>, Done), Error> {
         match key.kind {
             Kind::Pod => {
                 let pod = match pod {
                     Some(pod) => Some(pod),
                     None => self.ask::<Pod>(key).await?.map(|pod| Arc::new(pod.manifest())),
                 };
-                in_time(self.pod(key, pod.as_deref())).await
+                let uid = pod.as_ref().and_then(|pod| pod.metadata.uid.clone());
+                Ok((uid, in_time(self.pod(key, pod.as_deref())).await?))
             }
             Kind::ConfigMap => {
                 let map = self.ask::<ConfigMap>(key).await?;
-                in_time(self.config_map(key, map)).await
+                let uid = map.as_ref().and_then(|map| map.metadata.uid.clone());
+                Ok((uid, in_time(self.config_map(key, map)).await?))
             }
         }
     }

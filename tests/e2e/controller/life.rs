@@ -165,3 +165,58 @@ fn a_successor_of_the_same_name_is_another_pod() {
         200
     );
 }
+
+#[test]
+fn events_say_what_was_done_and_what_means_nothing() {
+    let world = World::start();
+    let _controller = world.leader("one");
+    let mut odd = labelled("web");
+    odd["metadata"]["labels"]["infra.flomesh.io/proxy"] = json!("yes");
+    world.create(&odd);
+    let has = |kind: &str, reason: &str, part: &str| {
+        let mut events = world.events("Pod", "web").into_iter();
+        events.any(|event| event.0 == kind && event.1 == reason && event.2.contains(part))
+    };
+    world.wait_for("begin", || has("Normal", "Published", "/pod/default/web"));
+    world.wait_for("what means nothing", || {
+        has("Warning", "Ignored", "infra.flomesh.io/proxy")
+    });
+    world.label("web", "port", &json!("9090"));
+    world.wait_for("another version", || has("Normal", "Updated", "version 2"));
+    world.label("web", "registry", &Value::Null);
+    world.wait_for("end", || has("Normal", "Withdrawn", "/pod/default/web"));
+    let ignored = world
+        .events("Pod", "web")
+        .into_iter()
+        .filter(|event| event.1 == "Ignored")
+        .count();
+    assert_eq!(ignored, 1, "told once");
+
+    let label = json!({"infra.flomesh.io/codebase": "maybe"});
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "odd", "labels": label}, "data": {"main.js": ""},
+    });
+    world.plane.done("POST /api/v1/namespaces/default/configmaps", &map);
+    world.wait_for("what can't be", || {
+        let mut events = world.events("ConfigMap", "odd").into_iter();
+        events.any(|event| event.0 == "Warning" && event.1 == "Impossible" && event.2.contains("maybe"))
+    });
+}
+
+#[test]
+fn a_resync_heals_what_somebody_changed_in_the_repo() {
+    let world = World::start();
+    let _controller = world.leader("one");
+    world.create(&labelled("web"));
+    world.wait_document("web", "published", |_| true);
+    let right = world.document("web").unwrap();
+    let mut wrong = right.clone();
+    wrong["features"]["registry"]["service"] = json!("tampered");
+    world.write(
+        "POST /api/v1/repo-files/pod/default/web/config/pod.json",
+        &wrong.to_string(),
+    );
+    world.write("PATCH /api/v1/repo/pod/default/web", "{}");
+    world.wait_document("web", "healed", |pod| *pod == right);
+}

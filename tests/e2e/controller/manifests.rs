@@ -120,6 +120,8 @@ fn rights(plane: &ControlPlane) {
         ("watch", "", "configmaps", "", None, true),
         ("get", "", "configmaps", "scripts", Some("shop"), true),
         ("update", "", "configmaps", "scripts", Some("shop"), false),
+        ("create", "events.k8s.io", "events", "", Some("shop"), true),
+        ("list", "events.k8s.io", "events", "", Some("shop"), false),
         ("list", "", "nodes", "", None, false),
         (
             "update",

@@ -87,6 +87,8 @@ impl World {
         let mut command = Command::new(bin("ballast-controller"));
         command
             .args(["--repo", &format!("http://{}", self.repo_address)])
+            // Often, so that a resync is seen to change nothing.
+            .args(["--resync", "2"])
             .args(["--identity", identity, "--kubeconfig"])
             .arg(&self.kubeconfig)
             .arg("--settings")
@@ -124,6 +126,20 @@ impl World {
     #[track_caller]
     pub(crate) fn create(&self, pod: &Value) -> Value {
         self.plane.done("POST /api/v1/namespaces/default/pods", pod)
+    }
+
+    /// Type, reason and note of all Events about an object.
+    #[track_caller]
+    pub(crate) fn events(&self, kind: &str, name: &str) -> Vec<(String, String, String)> {
+        let list = self
+            .plane
+            .done("GET /apis/events.k8s.io/v1/namespaces/default/events", &Value::Null);
+        let items = list["items"].as_array().expect("a list has items").iter();
+        let about = items.filter(|item| item["regarding"]["kind"] == kind && item["regarding"]["name"] == name);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        about
+            .map(|item| (text(&item["type"]), text(&item["reason"]), text(&item["note"])))
+            .collect()
     }
 
     /// A merge patch of a Pod, or of a part of it (`/status`).

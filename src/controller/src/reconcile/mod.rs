@@ -20,8 +20,10 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, SelectAll};
 
+use crate::config::Config;
 use crate::error::{Error, causes};
-use crate::limits::{CONCURRENT_PUBLISHES, RESYNC, SWEEP};
+use crate::events::{self, Allowance};
+use crate::limits::{CONCURRENT_EVENTS, CONCURRENT_PUBLISHES, SWEEP};
 use crate::publish::{Done, Publisher, key_of};
 
 use gate::Gate;
@@ -32,7 +34,7 @@ use queue::Queue;
 
 /// Work that has come to an end.
 enum Finished {
-    Publish(Key, Result<Done, Error>),
+    Publish(Key, Result<(Option<String>, Done), Error>),
     Names(Result<Vec<String>, Error>),
 }
 
@@ -47,11 +49,17 @@ struct Term<'a> {
     /// When the names in the Repo are looked at next; `None`: they are being looked at.
     sweep: Option<Instant>,
     running: FuturesUnordered<BoxFuture<'a, Finished>>,
+    /// Events under way, and how many more may be made.
+    telling: FuturesUnordered<BoxFuture<'a, ()>>,
+    allowance: Allowance,
+    /// Who we are in Events.
+    reporter: &'a str,
 }
 
 /// Keeps the Repo as the Pods with these features say, for ever. May be dropped at any point: the next one begins anew and
 /// takes up what was left.
-pub(crate) async fn run(publisher: &Publisher, features: &[String]) -> Infallible {
+pub(crate) async fn run(publisher: &Publisher, config: &Config) -> Infallible {
+    let features = &config.features;
     let mut watches = SelectAll::new();
     for (number, feature) in (0u8..).zip(features) {
         let events = pod_watch::pods(publisher.client.clone(), feature);
@@ -68,8 +76,11 @@ pub(crate) async fn run(publisher: &Publisher, features: &[String]) -> Infallibl
         gate: Gate::default(),
         sweep: Some(Instant::now()),
         running: FuturesUnordered::new(),
+        telling: FuturesUnordered::new(),
+        allowance: Allowance::new(Instant::now()),
+        reporter: &config.identity,
     };
-    let mut resync = tokio::time::interval_at(tokio::time::Instant::now() + RESYNC, RESYNC);
+    let mut resync = tokio::time::interval_at(tokio::time::Instant::now() + config.resync, config.resync);
     loop {
         term.start();
         let wake = term.wake();
@@ -79,6 +90,7 @@ pub(crate) async fn run(publisher: &Publisher, features: &[String]) -> Infallibl
                 Err(error) => tracing::warn!(?kind, watch, "watch: {}; trying again", causes(&error)),
             },
             Some(finished) = term.running.next(), if !term.running.is_empty() => term.finished(finished),
+            Some(()) = term.telling.next(), if !term.telling.is_empty() => {}
             () = until(wake) => {}
             _ = resync.tick() => term.push_all(),
         }
@@ -166,7 +178,7 @@ impl<'a> Term<'a> {
         // In these cases it was not asked.
         let is_unasked = matches!(
             finished,
-            Finished::Publish(_, Ok(Done::Impossible(_)) | Err(Error::Api { .. }))
+            Finished::Publish(_, Ok((_, Done::Impossible(_))) | Err(Error::Api { .. }))
         );
         if is_outage {
             if let (Some(pause), Some(error)) = (self.gate.silent(now, fastrand::f64()), error) {
@@ -176,8 +188,11 @@ impl<'a> Term<'a> {
             tracing::info!("the repo answers again");
         }
         match finished {
-            Finished::Publish(key, Ok(done)) => {
+            Finished::Publish(key, Ok((uid, done))) => {
                 tell(&key, &done);
+                if let Some(uid) = uid {
+                    self.make_events(&key, &uid, &done);
+                }
                 self.queue.done(&key);
             }
             Finished::Publish(key, Err(_)) if is_outage => self.queue.put_back(&key),
@@ -199,6 +214,15 @@ impl<'a> Term<'a> {
                 } else {
                     tracing::warn!("names of codebases: {error}; trying again in {SWEEP:.1?}");
                 }
+            }
+        }
+    }
+
+    fn make_events(&mut self, key: &Key, uid: &str, done: &Done) {
+        for event in events::of(key, uid, done, self.reporter) {
+            if self.telling.len() < CONCURRENT_EVENTS && self.allowance.take(Instant::now()) {
+                let client = self.publisher.client.clone();
+                self.telling.push(Box::pin(events::make(client, event)));
             }
         }
     }
