@@ -254,6 +254,14 @@ fn errors_in_callbacks_show_their_place() {
                 "    |          ^",
             ],
         ),
+        (
+            "E3, a layout that has no name",
+            &[(
+                "main.js",
+                "var t = new Timeout(3600)\nt.wait()\npipeline($ => $.onStart(() => no.thing).dummy()).spawn()\n",
+            )],
+            &["filter=\"onStart of dummy at /main.js:3:"],
+        ),
     ] {
         check(name, files, None, said);
     }

@@ -161,7 +161,7 @@ fn start(cx: &mut Cx<'_>, instance: &Rc<Instance>, args: Args, work: &mut Vec<Wo
             match result {
                 Ok(value) => first_input(cx, instance, value, work),
                 Err(error) => {
-                    let reason = cx.failed(&format!("onStart of {}", instance.layout.name), error);
+                    let reason = cx.failed(&format!("onStart of {}", instance.layout.label()), error);
                     work.push(Work::Input(instance.clone(), 0, Event::StreamEnd(reason)));
                 }
             }
