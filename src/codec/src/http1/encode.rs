@@ -234,10 +234,10 @@ impl Part<'_> {
     /// `received`: so many bytes of the received block are to stand before the lines.
     fn encode(&self, received: usize, connection: Connection<'_>, out: &mut BytesMut) {
         let before = out.len();
-        if self.encode_lines(received, &Named::default(), out) {
+        if self.encode_lines(received, None, out) {
             // Seldom: one of the lines names others, which may have been written already.
             out.truncate(before);
-            self.encode_lines(received, &Named::of(self.headers), out);
+            self.encode_lines(received, Some(&Named::of(self.headers)), out);
         }
         match self.framing {
             Framing::Length(bytes) => encode_line(b"content-length", itoa::Buffer::new().format(bytes).as_bytes(), out),
@@ -254,7 +254,7 @@ impl Part<'_> {
     }
 
     /// Appends the lines but for those named; yields whether there may be names that have not been asked for.
-    fn encode_lines(&self, received: usize, named: &Named, out: &mut BytesMut) -> bool {
+    fn encode_lines(&self, received: usize, named: Option<&Named>, out: &mut BytesMut) -> bool {
         let (headers, block) = (self.headers, self.headers.block());
         // Lines that follow each other in the received block and stand there just as they would be written are copied in one go.
         let mut run = 0..received;
@@ -282,27 +282,28 @@ impl Part<'_> {
         names_more
     }
 
-    fn is_dropped(&self, field: &Field, named: &Named, names_more: &mut bool) -> bool {
+    fn is_dropped(&self, field: &Field, named: Option<&Named>, names_more: &mut bool) -> bool {
         let headers = self.headers;
         let is = |name: &[u8]| headers.name(field).eq_ignore_ascii_case(name);
         // The length of a name rules most lines out before any comparison.
-        let is_ours = match field.name_len {
-            10 if is(b"connection") => {
+        let is_one = match (field.name_len, self.lines) {
+            (10, _) if is(b"connection") => {
                 *names_more |= self.lines != Lines::All && hops::names_more(headers.value(field));
                 true
             }
-            10 => is(b"keep-alive"),
-            14 => self.framing != Framing::Given && is(b"content-length"),
-            17 => is(b"transfer-encoding"),
+            (10, _) => is(b"keep-alive"),
+            (14, _) => self.framing != Framing::Given && is(b"content-length"),
+            (17, _) => is(b"transfer-encoding"),
+            (2 | 7 | 16, Lines::PassedOn { keeps_upgrade }) => hops::is_hop(headers, field, keeps_upgrade),
             _ => false,
         };
-        is_ours
-            || match self.lines {
-                Lines::All => false,
-                Lines::PassedOn { keeps_upgrade } => {
-                    hops::is_hop(headers, field, keeps_upgrade) || named.has(headers, field, keeps_upgrade)
-                }
-            }
+        is_one || named.is_some_and(|named| self.is_named(field, named))
+    }
+
+    #[cold]
+    fn is_named(&self, field: &Field, named: &Named) -> bool {
+        let keeps_upgrade = self.lines == Lines::PassedOn { keeps_upgrade: true };
+        named.has(self.headers, field, keeps_upgrade)
     }
 }
 
