@@ -4,7 +4,7 @@
 use super::conduit::Dry;
 use super::connection::Connection;
 use crate::limits;
-use crate::pipeline::Tap;
+use crate::pipeline::{Tap, outbox};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -87,6 +87,8 @@ pub(super) async fn read(connection: Weak<Connection>, tap: Rc<Tap>, mut reader:
         if is_passing && passed >= limits::PASSED_AT_ONCE_BYTES {
             passed = 0;
             drop(connection);
+            // No turn ends here, and there may be no rest either.
+            outbox::send();
             tokio::task::yield_now().await;
         }
     }
