@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::path::Path;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -9,13 +10,15 @@ use anyhow::Context as _;
 use ballast_derive::Settings;
 use ballast_repo_client::{Options, Writer};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::leader::Election;
 use crate::limits::CONCURRENT_PUBLISHES;
+use crate::metrics::Metrics;
 use crate::publish::Publisher;
-use crate::{reconcile, token};
+use crate::{admin, reconcile, token};
 
 /// Runs until INT or TERM.
 ///
@@ -34,6 +37,20 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
         writer: Writer::new(&config.repo, &options)?,
         settings,
     };
+    let metrics = Arc::new(Metrics::default());
+    let listener = match config.listen {
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("listen on {address}"))?,
+        ),
+        None => None,
+    };
+    if let Some(listener) = listener {
+        tracing::info!("healthz and metrics on http://{}", listener.local_addr()?);
+        // Ends with the runtime.
+        drop(tokio::spawn(admin::serve(listener, Arc::clone(&metrics))));
+    }
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tracing::info!(features = ?config.features, repo = config.repo, "started");
     if let Some(secret) = &config.token_secret {
@@ -52,7 +69,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
     tokio::select! {
         _ = term.recv() => {}
         _ = int.recv() => {}
-        never = lead(&mut election, &publisher, config) => match never {},
+        never = lead(&mut election, &publisher, config, &metrics) => match never {},
     }
     tracing::info!("stopping");
     if let Some(election) = &mut election {
@@ -62,10 +79,15 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
 }
 
 /// Waits for its turn and acts while it lasts, again and again.
-async fn lead(election: &mut Option<Election>, publisher: &Publisher, config: &Config) -> Infallible {
+async fn lead(
+    election: &mut Option<Election>,
+    publisher: &Publisher,
+    config: &Config,
+    metrics: &Metrics,
+) -> Infallible {
     let Some(election) = election else {
         tracing::info!("leading: no lease is asked for");
-        return reconcile::run(publisher, config).await;
+        return reconcile::run(publisher, config, metrics).await;
     };
     loop {
         election.acquire().await;
@@ -82,8 +104,9 @@ async fn lead(election: &mut Option<Election>, publisher: &Publisher, config: &C
             biased;
             () = is_over => tracing::warn!("leading no longer: the lease was not renewed in time"),
             reason = election.hold() => tracing::warn!("leading no longer: {reason}"),
-            never = reconcile::run(publisher, config) => match never {},
+            never = reconcile::run(publisher, config, metrics) => match never {},
         }
+        metrics.step_down();
     }
 }
 

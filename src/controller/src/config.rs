@@ -1,6 +1,7 @@
 //! Flags and environment → typed configuration; the only reader of both. Pure but for files that flags name.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ options:
   --settings FILE    settings of features, YAML: registry: {type: eureka, servers: [...]}
   --feature NAME     watch Pods with the label infra.flomesh.io/NAME too (repeatable); registry and
                      proxy are watched always
+  --listen ADDR      address and port of /healthz and /metrics (none; port 0: any free one)
   --resync SECONDS   compare every codebase with what it should be this often (600)
   --kubeconfig FILE  how to reach the API server (default: the Pod's service account, else KUBECONFIG
                      or ~/.kube/config)
@@ -71,6 +73,8 @@ pub(crate) struct Config {
     /// Sorted, each once.
     pub(crate) features: Vec<String>,
     pub(crate) resync: Duration,
+    /// `None`: nobody is answered.
+    pub(crate) listen: Option<SocketAddr>,
     pub(crate) kubeconfig: Option<PathBuf>,
     pub(crate) context: Option<String>,
     /// `None`: act at once.
@@ -108,6 +112,7 @@ pub(crate) fn parse(
     let mut parser = lexopt::Parser::from_args(args);
     let (mut repo, mut ca, mut token_file, mut settings) = (None, None, None, None);
     let (mut token_secret, mut resync) = (None, Duration::from_secs(RESYNC_SECONDS));
+    let mut listen = None;
     let (mut kubeconfig, mut context) = (None, None);
     let (mut lease, mut identity) = (Some(object_name("--lease", DEFAULT_LEASE)?), None);
     let mut features: Vec<String> = FEATURES.map(str::to_owned).to_vec();
@@ -121,6 +126,7 @@ pub(crate) fn parse(
             Long("settings") => settings = Some(path(&mut parser)?),
             Long("feature") => features.push(feature(&text(&mut parser)?)?),
             Long("resync") => resync = seconds(&text(&mut parser)?)?,
+            Long("listen") => listen = Some(address(&text(&mut parser)?)?),
             Long("kubeconfig") => kubeconfig = Some(path(&mut parser)?),
             Long("context") => context = Some(text(&mut parser)?),
             Long("token-secret") => token_secret = Some(object_name("--token-secret", &text(&mut parser)?)?),
@@ -149,6 +155,7 @@ pub(crate) fn parse(
         settings,
         features,
         resync,
+        listen,
         kubeconfig,
         context,
         lease,
@@ -170,6 +177,11 @@ fn feature(name: &str) -> Result<String, String> {
             "--feature {name:?}: give the part of a label behind the slash, like stats"
         )),
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let parsed = text.parse();
+    parsed.map_err(|_| format!("--listen {text:?}: give ADDRESS:PORT, like 127.0.0.1:8080"))
 }
 
 /// Whole seconds, one at least.
@@ -260,7 +272,7 @@ mod tests {
 
     #[test]
     fn bad_usage() {
-        let rows: [(&[&str], &str); 9] = [
+        let rows: [(&[&str], &str); 10] = [
             (&["--nonsense"], "nonsense"),
             (&["--feature", "a/b"], "behind the slash"),
             (&["--feature", ""], "behind the slash"),
@@ -269,6 +281,7 @@ mod tests {
             (&["--lease", "Ns/"], "NAMESPACE/NAME"),
             (&["--token-secret", "a/b/c"], "--token-secret"),
             (&["--resync", "0"], "1 to 86400"),
+            (&["--listen", "8080"], "ADDRESS:PORT"),
             (&["word"], "word"),
         ];
         for (args, wanted) in rows {

@@ -58,3 +58,10 @@ pub(crate) const EVENTS_PER_SECOND: f64 = 5.0;
 
 /// Events that are under way; those beyond are only logged.
 pub(crate) const CONCURRENT_EVENTS: usize = 8;
+
+/// Connections to `--listen` at a time; more wait in the kernel.
+pub(crate) const ADMIN_CONNECTIONS: usize = 16;
+/// Time for a request to arrive there; its answer has as much again.
+pub(crate) const ADMIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pause after a failed accept (no file descriptors left).
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod admin;
 mod app;
 mod config;
 mod config_map;
@@ -13,6 +14,7 @@ mod error;
 mod events;
 mod leader;
 mod limits;
+mod metrics;
 mod publish;
 mod reconcile;
 mod token;

@@ -6,7 +6,7 @@ use ballast_tests::{Process, wait_for};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::world::{SOON, World, labelled, running};
+use crate::world::{SOON, World, ask, labelled, running};
 
 /// How long a lease counts that is not renewed, the pause between two looks, and a busy machine.
 const TAKEOVER: Duration = Duration::from_secs(20);
@@ -34,6 +34,19 @@ fn one_acts_and_another_takes_over() {
     world.wait_document("web", "published", |_| true);
     wait_for(SOON, "the first one to say so", || has_acted(&one));
     assert!(!has_acted(&two), "{}", two.output());
+    let lines = |controller: &Process| -> Vec<String> {
+        let text = ask(controller, "/metrics").text();
+        text.lines().map(str::to_owned).collect()
+    };
+    let has = |controller: &Process, line: &str| lines(controller).iter().any(|seen| seen == line);
+    for (controller, leading) in [(&one, 1), (&two, 0)] {
+        assert_eq!(ask(controller, "/healthz").text(), "ok\n");
+        assert!(has(controller, &format!("ballast_controller_leading {leading}")));
+        assert!(has(controller, &format!("ballast_controller_pods {leading}")));
+        let created = format!("ballast_controller_publishes_total{{outcome=\"created\"}} {leading}");
+        assert!(has(controller, &created), "{:?}", lines(controller));
+    }
+    assert_eq!(ask(&one, "/other").status, 404);
 
     // Killed: its lease runs out.
     drop(one);

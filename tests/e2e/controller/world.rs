@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ballast_tests::control_plane::ControlPlane;
+use ballast_tests::http::Response;
 use ballast_tests::repo::Repo;
 use ballast_tests::{Process, TempDir, bin, poll, repo_path, temp_dir, wait_for};
 use serde_json::{Value, json};
@@ -87,6 +88,7 @@ impl World {
         let mut command = Command::new(bin("ballast-controller"));
         command
             .args(["--repo", &format!("http://{}", self.repo_address)])
+            .args(["--listen", "127.0.0.1:0"])
             // Often, so that a resync is seen to change nothing.
             .args(["--resync", "2"])
             .args(["--identity", identity, "--kubeconfig"])
@@ -234,6 +236,15 @@ pub(crate) fn reaction(what: &str, act: impl FnOnce(), mut is_so: impl FnMut() -
         ms(seen),
         ms(event)
     )
+}
+
+/// What a controller answers to GET of a path of its own.
+#[track_caller]
+pub(crate) fn ask(controller: &Process, path: &str) -> Response {
+    let output = controller.output();
+    let at = output.find("metrics on http://").expect("it says where") + "metrics on ".len();
+    let url = output[at..].split_whitespace().next().unwrap_or_default();
+    ballast_tests::http::get(&format!("{url}{path}")).expect("it answers")
 }
 
 fn ms(duration: Duration) -> f64 {

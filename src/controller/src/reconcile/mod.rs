@@ -14,6 +14,7 @@ mod queue;
 
 use std::collections::HashSet;
 use std::convert::Infallible;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
@@ -24,6 +25,7 @@ use crate::config::Config;
 use crate::error::{Error, causes};
 use crate::events::{self, Allowance};
 use crate::limits::{CONCURRENT_EVENTS, CONCURRENT_PUBLISHES, SWEEP};
+use crate::metrics::Metrics;
 use crate::publish::{Done, Publisher, key_of};
 
 use gate::Gate;
@@ -54,11 +56,13 @@ struct Term<'a> {
     allowance: Allowance,
     /// Who we are in Events.
     reporter: &'a str,
+    metrics: &'a Metrics,
 }
 
 /// Keeps the Repo as the Pods with these features say, for ever. May be dropped at any point: the next one begins anew and
 /// takes up what was left.
-pub(crate) async fn run(publisher: &Publisher, config: &Config) -> Infallible {
+pub(crate) async fn run(publisher: &Publisher, config: &Config, metrics: &Metrics) -> Infallible {
+    Metrics::set(&metrics.leading, 1);
     let features = &config.features;
     let mut watches = SelectAll::new();
     for (number, feature) in (0u8..).zip(features) {
@@ -79,10 +83,12 @@ pub(crate) async fn run(publisher: &Publisher, config: &Config) -> Infallible {
         telling: FuturesUnordered::new(),
         allowance: Allowance::new(Instant::now()),
         reporter: &config.identity,
+        metrics,
     };
     let mut resync = tokio::time::interval_at(tokio::time::Instant::now() + config.resync, config.resync);
     loop {
         term.start();
+        term.measure();
         let wake = term.wake();
         tokio::select! {
             Some((kind, watch, event)) = watches.next() => match event {
@@ -120,6 +126,13 @@ impl<'a> Term<'a> {
                 Finished::Publish(key, done)
             }));
         }
+    }
+
+    fn measure(&self) {
+        Metrics::set(&self.metrics.pods, self.pods.len());
+        Metrics::set(&self.metrics.config_maps, self.config_maps.len());
+        Metrics::set(&self.metrics.waiting, self.queue.len());
+        Metrics::set(&self.metrics.repo_silent, usize::from(self.gate.opens().is_some()));
     }
 
     /// When to look again though nothing happens. What is due and could not be started waits for room, so the end of other
@@ -190,6 +203,7 @@ impl<'a> Term<'a> {
         match finished {
             Finished::Publish(key, Ok((uid, done))) => {
                 tell(&key, &done);
+                self.metrics.count(&done);
                 if let Some(uid) = uid {
                     self.make_events(&key, &uid, &done);
                 }
@@ -197,6 +211,7 @@ impl<'a> Term<'a> {
             }
             Finished::Publish(key, Err(_)) if is_outage => self.queue.put_back(&key),
             Finished::Publish(key, Err(error)) => {
+                self.metrics.failed.fetch_add(1, Ordering::Relaxed);
                 let (pause, times) = self.queue.failed(&key, now, fastrand::f64());
                 // What goes on failing is told more and more seldom.
                 if times.is_power_of_two() {

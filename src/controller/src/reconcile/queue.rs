@@ -62,6 +62,11 @@ impl Queue {
         self.retries.first().map(|(at, _)| *at)
     }
 
+    /// How many wait, those included that are tried again later.
+    pub(crate) fn len(&self) -> usize {
+        self.ready.len() + self.retries.len()
+    }
+
     /// The work on a Pod went well.
     pub(crate) fn done(&mut self, key: &Key) {
         self.failed.remove(key);
@@ -118,6 +123,7 @@ mod tests {
         queue.push(key("a"));
         queue.push(key("a"));
         queue.push(key("b"));
+        assert_eq!(queue.len(), 2);
         assert_eq!(queue.pop(now), Some(key("a")));
         queue.push(key("a"));
         assert_eq!(queue.pop(now), Some(key("b")));
