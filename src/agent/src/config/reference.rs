@@ -2,9 +2,21 @@
 //! tables and from the case folders in tests/script, whose scripts are the examples and are tests as well.
 
 use super::{BAD_USAGE, Command};
+use flate2::read::DeflateDecoder;
 use std::fmt::Write;
+use std::io::Read;
+use std::sync::LazyLock;
 
 include!(concat!(env!("OUT_DIR"), "/examples.rs"));
+
+/// The texts of [`INDEX`], one after the other.
+static TEXTS: LazyLock<String> = LazyLock::new(|| {
+    let packed: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/examples.deflate"));
+    let mut texts = String::new();
+    let read = DeflateDecoder::new(packed).read_to_string(&mut texts);
+    read.expect("the build packs what is text");
+    texts
+});
 
 /// What `filters` and `globals` print with `--help`.
 const HELP: &str = "\
@@ -119,8 +131,13 @@ fn unknown(group: &str, name: &str, entries: &[Entry]) -> String {
 }
 
 fn examples(group: &str, name: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let found = EXAMPLES.iter().filter(move |(g, n, ..)| *g == group && *n == name);
-    found.map(|(_, _, case, script)| (*case, *script))
+    let texts = INDEX.iter().scan(TEXTS.as_str(), |rest, (group, name, case, bytes)| {
+        let (script, after) = rest.split_at_checked(*bytes)?;
+        *rest = after;
+        Some((*group, *name, *case, script))
+    });
+    let found = texts.filter(move |(g, n, ..)| *g == group && *n == name);
+    found.map(|(_, _, case, script)| (case, script))
 }
 
 /// The page: each filter and global with its first example.
