@@ -2,7 +2,7 @@
 //! The classes are JavaScript (see embedded.rs for why), each in `algo_<name>.js`.
 
 use super::algo_shared_map;
-use super::embedded::{define, nothing, seconds};
+use super::embedded::{define, nothing, seconds, source};
 use crate::filters::define_quota;
 use crate::js;
 use crate::pipeline::realm;
@@ -15,16 +15,16 @@ pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     let algo = Object::new(ctx.clone())?;
     algo.set("uuid", Function::new(ctx.clone(), || uuid(fastrand::u128(..)))?)?;
     algo.set("hash", Function::new(ctx.clone(), hash)?)?;
-    let balancer = include_str!("algo_balancer.js");
-    define(&algo, "Cache", include_str!("algo_cache.js"), cache_needs)?;
+    let balancer = source!("algo_balancer");
+    define(&algo, "Cache", source!("algo_cache"), cache_needs)?;
     define(&algo, "RoundRobinLoadBalancer", balancer, balancer_needs)?;
     define(&algo, "LeastWorkLoadBalancer", balancer, balancer_needs)?;
     define(&algo, "HashingLoadBalancer", balancer, balancer_needs)?;
-    define(&algo, "LoadBalancer", include_str!("algo_load_balancer.js"), nothing)?;
-    define(&algo, "ResourcePool", include_str!("algo_resource_pool.js"), nothing)?;
-    define(&algo, "URLRouter", include_str!("algo_url_router.js"), nothing)?;
-    define(&algo, "Percentile", include_str!("algo_percentile.js"), nothing)?;
-    let shared_map = include_str!("algo_shared_map.js");
+    define(&algo, "LoadBalancer", source!("algo_load_balancer"), nothing)?;
+    define(&algo, "ResourcePool", source!("algo_resource_pool"), nothing)?;
+    define(&algo, "URLRouter", source!("algo_url_router"), nothing)?;
+    define(&algo, "Percentile", source!("algo_percentile"), nothing)?;
+    let shared_map = source!("algo_shared_map");
     define(&algo, "SharedMap", shared_map, algo_shared_map::needs)?;
     define_quota(ctx, &algo)?;
     ctx.globals().set("algo", algo)

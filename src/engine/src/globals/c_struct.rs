@@ -3,7 +3,7 @@
 //! Example: `new CStruct({ family: 'uint16', port: 'uint16', address: 'uint8[4]' }).decode(data).family`.
 //! Source: pipyjs/globals.md section 12; System V ABI for x86-64, section 3.1.2.
 
-use super::embedded::{bytes_needs, define};
+use super::embedded::{bytes_needs, define, source};
 use crate::js;
 use crate::limits;
 use rquickjs::{Ctx, Object};
@@ -15,7 +15,7 @@ fn needs<'js>(ctx: &Ctx<'js>) -> js::Result<Object<'js>> {
 }
 
 fn class(ctx: &Ctx<'_>, name: &'static str) -> js::Result<()> {
-    define(&ctx.globals(), name, include_str!("c_struct.js"), needs)
+    define(&ctx.globals(), name, source!("c_struct"), needs)
 }
 
 pub(super) fn c_string(ctx: &Ctx<'_>) -> js::Result<()> {

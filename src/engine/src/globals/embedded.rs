@@ -4,26 +4,43 @@
 //!
 //! Why JavaScript: tables keyed by any value (`algo.Cache`, balancers) are a Map, whose look-up from a closure costs less
 //! than crossing into Rust, converting the key and borrowing a class. Methods are closures, so they stay bound when taken
-//! off the object (pipyjs/model.md section 4 item 17). A class is compiled when a script first names it.
+//! off the object (pipyjs/model.md section 4 item 17). A class is unpacked and compiled when a script first names it.
 
 use crate::js::{self, JsData};
+use flate2::read::DeflateDecoder;
 use rquickjs::class::JsClass;
 use rquickjs::object::{Accessor, Property};
 use rquickjs::prelude::This;
 use rquickjs::{Class, Ctx, Function, IntoJs, Object, TypedArray, Value};
+use std::io::Read;
+
+/// The text of a class, as build.rs packs it.
+#[derive(Clone, Copy)]
+pub(super) struct Source(pub &'static [u8]);
+
+/// The [`Source`] of that name, without `.js`.
+macro_rules! source {
+    ($name:literal) => {
+        $crate::globals::embedded::Source(include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".deflate")))
+    };
+}
+pub(super) use source;
+
+impl Source {
+    fn text(self) -> std::io::Result<String> {
+        let mut text = String::new();
+        DeflateDecoder::new(self.0).read_to_string(&mut text)?;
+        Ok(text)
+    }
+}
 
 /// Makes what an embedded class needs of the engine.
 pub(super) type Needs = for<'js> fn(&Ctx<'js>) -> js::Result<Object<'js>>;
 
 /// Sets `object.name` to the class that `source` makes; compiled at its first use.
-pub(super) fn define<'js>(
-    object: &Object<'js>,
-    name: &'static str,
-    source: &'static str,
-    needs: Needs,
-) -> js::Result<()> {
+pub(super) fn define<'js>(object: &Object<'js>, name: &'static str, source: Source, needs: Needs) -> js::Result<()> {
     let get = move |ctx: Ctx<'js>, this: This<Object<'js>>| -> js::Result<Value<'js>> {
-        let make: Function = ctx.eval(source)?;
+        let make: Function = ctx.eval(source.text()?)?;
         let made: Value = make.call((needs(&ctx)?,))?;
         let class = match made.as_object().filter(|_| !made.is_function()) {
             Some(several) => several.get(name)?,

@@ -2,7 +2,7 @@
 //! Each item goes to the history that the admin port shows, and to each target in the order in which they were given.
 //! Source: pipyjs/globals.md section 9.
 
-use super::embedded;
+use super::embedded::{self, source};
 use super::logging_http::HttpTarget;
 use super::logging_syslog::{self, Syslog};
 use crate::data::Data;
@@ -16,7 +16,7 @@ use std::io::Write;
 use std::rc::Rc;
 
 pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
-    embedded::define(&ctx.globals(), "logging", include_str!("logging.js"), needs)
+    embedded::define(&ctx.globals(), "logging", source!("logging"), needs)
 }
 
 fn needs<'js>(ctx: &Ctx<'js>) -> js::Result<Object<'js>> {

@@ -2,7 +2,7 @@
 //! Example: `const hits = new stats.Counter('hits', ['path']); hits.withLabels('/').increase()`.
 //! The classes are in stats.js. Source: pipyjs/globals.md section 10.
 
-use super::embedded;
+use super::embedded::{self, source};
 use crate::js::{self, Callback, Deferred, host, throw_error};
 use crate::limits;
 use crate::pipeline::{Realm, realm};
@@ -14,7 +14,7 @@ use std::rc::Rc;
 pub(super) fn init(ctx: &Ctx<'_>) -> js::Result<()> {
     let stored = ctx.store_userdata(Stats::default());
     debug_assert!(stored.is_ok(), "user data is not borrowed while a realm is set up");
-    embedded::define(&ctx.globals(), "stats", include_str!("stats.js"), needs)
+    embedded::define(&ctx.globals(), "stats", source!("stats"), needs)
 }
 
 /// What Rust keeps of a realm's metrics.
