@@ -10,6 +10,7 @@ mod admin_tls;
 mod container;
 mod errors;
 mod hostile_scripts;
+mod library;
 mod life;
 mod link;
 mod metrics;
