@@ -39,13 +39,17 @@ pub(crate) fn open() {
     OUTBOX.with(|outbox| outbox.is_open.set(true));
 }
 
+/// The process is about to end: from here on sockets send at the end of their turns. Called from anywhere.
+pub(crate) fn stop() {
+    OUTBOX.with(|outbox| outbox.is_open.set(false));
+    send();
+}
+
 /// The thread ends: nothing waits any more.
 pub(crate) fn close() {
-    OUTBOX.with(|outbox| {
-        outbox.is_open.set(false);
-        drop(outbox.helper.take());
-    });
-    send_now();
+    stop();
+    go_on();
+    OUTBOX.with(|outbox| drop(outbox.helper.take()));
 }
 
 /// Keeps `socket` for the next `send`; false where nobody would call that.
@@ -122,7 +126,7 @@ async fn help(wake: Rc<Notify>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Late, close, open, put, send, turn_is_over};
+    use super::{Late, close, open, put, send, stop, turn_is_over};
     use crate::limits;
     use std::cell::{Cell, RefCell};
     use std::rc::Rc;
@@ -189,6 +193,23 @@ mod tests {
             close();
             assert_eq!(log.take(), [(2, "send")]);
             assert!(!put(log.socket(3)));
+        });
+    }
+
+    #[test]
+    fn at_the_end_of_the_process_nothing_begins_to_wait() {
+        run(async {
+            open();
+            let log = Log::default();
+            let socket = log.socket(1);
+            socket.is_full.set(true);
+            assert!(put(socket));
+            stop();
+            assert_eq!(log.take(), [(1, "send")]);
+            assert!(!put(log.socket(2)));
+            rest().await;
+            assert_eq!(log.take(), [(1, "go on")]);
+            close();
         });
     }
 

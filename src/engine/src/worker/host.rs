@@ -5,7 +5,7 @@ use super::{Collector, LogSink, Notice, Options};
 use crate::codebase::{Codebase, normalize};
 use crate::js::{self, Callback, Facts, Host};
 use crate::limits;
-use crate::pipeline::{Task, spawn};
+use crate::pipeline::{Task, outbox, spawn};
 use crate::script::Loader;
 use crate::series::Metric;
 use bytes::Bytes;
@@ -115,6 +115,8 @@ impl Host for WorkerHost {
         if self.exited.get().is_none() {
             self.exited.set(Some(code));
         }
+        // What this turn answers is sent at its end: nobody waits for the worker.
+        outbox::stop();
         self.notify(Notice::Exit(code));
     }
 
