@@ -2,6 +2,7 @@
 //! Source: pipyjs/globals.md section 4; fifo(7).
 
 use crate::limits;
+use crate::pipeline::outbox;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::{self, File, OpenOptions};
@@ -63,6 +64,8 @@ impl Patient {
     }
 
     fn wait(&self, flags: PollFlags) -> io::Result<()> {
+        // What others are to get does not wait for a pipe.
+        outbox::send();
         let left = self.end.saturating_duration_since(Instant::now());
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
         match poll(&mut [PollFd::new(self.pipe.as_fd(), flags)], timeout)? {

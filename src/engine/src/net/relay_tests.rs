@@ -5,8 +5,9 @@ use super::tests::{local, server};
 use crate::limits;
 use crate::metrics::Counters;
 use crate::worker::testing::{DEADLINE, Served, eventually, serve};
-use nix::sys::socket::{MsgFlags, send};
+use nix::sys::socket::{MsgFlags, recv, send};
 use std::future::Future;
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
@@ -362,4 +363,44 @@ async fn little_gives_the_pipe_back() {
         eventually("the pipe is given back", || conduits(&served) == 0).await;
     })
     .await;
+}
+
+/// While bytes pass without end their thread never rests; what others are to get does not wait for that.
+#[tokio::test(flavor = "current_thread")]
+async fn others_are_answered_while_bytes_pass_without_end() {
+    const RELAYS: i64 = 6;
+    let sink = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let upstream = sink.local_addr().expect("has an address").port();
+    let served = serve(&format!(
+        "pipy().listen(PORT).connect('127.0.0.1:{upstream}').listen(OTHER_PORT).replaceData(() => new Data('hi'))"
+    ))
+    .await;
+    // Both sides are quicker than the relay, and end with it.
+    for _ in 0..RELAYS {
+        let mut source = std::net::TcpStream::connect(("127.0.0.1", served.port)).expect("connects");
+        std::thread::spawn(move || {
+            let block = vec![7; 8 << 20];
+            while source.write_all(&block).is_ok() {}
+        });
+    }
+    std::thread::spawn(move || {
+        for stream in sink.incoming().flatten() {
+            // Nothing is copied.
+            std::thread::spawn(move || {
+                let mut block = vec![0; 4 << 20];
+                while matches!(recv(stream.as_raw_fd(), &mut block, MsgFlags::MSG_TRUNC), Ok(1..)) {}
+            });
+        }
+    });
+    eventually("all pass on", || conduits(&served) == RELAYS).await;
+    let mut stream = TcpStream::connect(("127.0.0.1", served.other)).await.expect("connect");
+    let answers = async {
+        for _ in 0..20 {
+            stream.write_u8(b'?').await.expect("it reads");
+            let mut answer = [0; 2];
+            stream.read_exact(&mut answer).await.expect("it answers");
+            assert_eq!(&answer, b"hi");
+        }
+    };
+    timeout(DEADLINE, answers).await.expect("in time");
 }
