@@ -1,7 +1,7 @@
 //! Heads and tails between their native form and JavaScript objects. Source: pipyjs/http.md section 1.
 //! The object is made when a script first looks: head_object.rs.
 
-use super::head_object::{add_header, drop_hops, left_as, object_of, standing};
+use super::head_object::{Hops, add_header, left_as, object_of, standing};
 use super::websocket::websocket_object;
 use super::{List, Result, bounds, is_nullish, number_of, throw_error, throw_type, value_to_text};
 use crate::event::{Head, HeadKind, Shown, Tail};
@@ -139,8 +139,9 @@ pub(crate) fn request_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<Reque
         return Ok(RequestHead::default());
     };
     let object = &object;
+    let hops = head.shown().and_then(|shown| Hops::of(&shown));
     let mut headers = headers_of(ctx, object)?;
-    head.shown().iter().for_each(|shown| drop_hops(shown, &mut headers));
+    hops.iter().for_each(|hops| hops.leave(&mut headers));
     let method = text(object, "method")?;
     let target = text(object, "path")?;
     let scheme = text(object, "scheme")?.unwrap_or_default();
@@ -187,8 +188,9 @@ pub(crate) fn response_of(ctx: &Ctx<'_>, head: Option<&Rc<Head>>) -> Result<Resp
             }
         },
     };
+    let hops = head.shown().and_then(|shown| Hops::of(&shown));
     let mut headers = headers_of(ctx, object)?;
-    head.shown().iter().for_each(|shown| drop_hops(shown, &mut headers));
+    hops.iter().for_each(|hops| hops.leave(&mut headers));
     Ok(ResponseHead {
         status,
         reason: text(object, "statusText")?.map_or_else(Bytes::new, Bytes::from),

@@ -138,24 +138,52 @@ fn as_seen(lines: &mut Headers, version: &mut Version, keeps: Keeps) {
     }
 }
 
-/// Takes from the lines that a plain object was made of, and that scripts have not touched as such, what is about the connection that
-/// the head came over.
-pub(super) fn drop_hops(shown: &Shown, lines: &mut Headers) {
-    if shown.is_plain.get() {
-        return;
+/// What a plain object still holds of the lines about the connection that its head came over. To be taken before the object is read,
+/// which may make it the truth.
+pub(super) struct Hops {
+    received: Headers,
+    left: Headers,
+    /// Scripts may have set what the object holds.
+    is_plain: bool,
+}
+
+impl Hops {
+    /// None: the head has none, for it did not come over HTTP/1.
+    pub(super) fn of(shown: &Shown) -> Option<Self> {
+        let (received, version, keeps) = match &*shown.native.borrow() {
+            Some(HeadKind::Request(head)) => (head.headers.clone(), head.version, Keeps::of_request(head)),
+            Some(HeadKind::Response(head)) => (head.headers.clone(), head.version, Keeps::of_response(head)),
+            _ => return None,
+        };
+        if version == Version::Http2 {
+            return None;
+        }
+        let is_plain = shown.is_plain.get();
+        let mut left = received.clone();
+        if is_plain {
+            // Nobody knows whether a line is still the peer's, and its list must not take away what a script has set.
+            left.remove("connection");
+        }
+        as_seen(&mut left, &mut Version::Http11, keeps);
+        Some(Hops {
+            received,
+            left,
+            is_plain,
+        })
     }
-    let (received, keeps) = match &*shown.native.borrow() {
-        Some(HeadKind::Request(head)) => (head.headers.clone(), Keeps::of_request(head)),
-        Some(HeadKind::Response(head)) => (head.headers.clone(), Keeps::of_response(head)),
-        _ => return,
-    };
-    let mut left = received.clone();
-    as_seen(&mut left, &mut Version::Http11, keeps);
-    for (name, _) in received.iter() {
-        if let Ok(name) = std::str::from_utf8(name).map_err(drop)
-            && !left.contains(name)
-        {
-            lines.remove(name);
+
+    /// Takes them from the lines that were made of the object.
+    pub(super) fn leave(&self, lines: &mut Headers) {
+        let names = self
+            .received
+            .iter()
+            .filter_map(|(name, _)| std::str::from_utf8(name).ok());
+        // Scripts do not see `connection`: they have set what there is of it.
+        for name in names.filter(|name| !is_connection(name.as_bytes()) && !self.left.contains(name)) {
+            let is_set = self.is_plain && !self.received.get_all(name).any(|value| lines.get(name) == Some(value));
+            if !is_set {
+                lines.remove(name);
+            }
         }
     }
 }

@@ -11,6 +11,47 @@ async fn passes(name: &str, kind: &str, input: &str, callback: &str, output: &st
     check(name, &[("/main.js", &script)], &input.repeat(2), &output.repeat(2)).await;
 }
 
+/// RFC 9110 7.6.1, also of heads that are read as plain objects: those with a name twice, and those whose `headerNames` are asked for.
+#[tokio::test(flavor = "current_thread")]
+async fn lines_about_a_connection_stay_with_it() {
+    const LINES: &str = "TE: gzip\r\nConnection: keep-alive, x-hop\r\nProxy-Connection: x\r\nUpgrade: h2c\r\nX-Hop: 1\r\n\
+                         X-Two: 1\r\nX-Two: 2\r\n";
+    const END: &str = "connection: keep-alive\r\n\r\n";
+    for (name, callback, passed) in [
+        ("looks", "msg.head.protocol", "X-Two: 2\r\n"),
+        ("reads", "msg.head.headers.host", "X-Two: 2\r\n"),
+        ("sets", "msg.head.headers.n = 'v'", "X-Two: 2\r\nn: v\r\n"),
+        (
+            "sets what the peer has sent",
+            "msg.head.headers['x-hop'] = '1'",
+            "X-Hop: 1\r\nX-Two: 2\r\n",
+        ),
+        // What of a plain object a script has set is not known: nothing that may be is taken away.
+        (
+            "reads what is there twice",
+            "msg.head.headers['x-two']",
+            "X-Hop: 1\r\nX-Two: 2\r\n",
+        ),
+        (
+            "asks for names",
+            "msg.head.headerNames; msg.head.headers['x-hop'] = '1'",
+            "X-Hop: 1\r\nX-Two: 2\r\n",
+        ),
+        (
+            "sets after it has asked for names",
+            "msg.head.headerNames; msg.head.headers.te = 'trailers'",
+            "TE: trailers\r\nX-Hop: 1\r\nX-Two: 2\r\n",
+        ),
+    ] {
+        let request = format!("GET / HTTP/1.1\r\nHost: h\r\n{LINES}\r\n");
+        let output = format!("GET / HTTP/1.1\r\nHost: h\r\n{passed}{END}");
+        passes(name, "Request", &request, callback, &output).await;
+        let response = format!("HTTP/1.1 200 OK\r\n{LINES}Content-Length: 0\r\n\r\n");
+        let output = format!("HTTP/1.1 200 OK\r\n{passed}content-length: 0\r\n{END}");
+        passes(name, "Response", &response, callback, &output).await;
+    }
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn requests_leave_as_callbacks_left_them() {
     const END: &str = "connection: keep-alive\r\n\r\n";
