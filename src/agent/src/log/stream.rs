@@ -64,8 +64,12 @@ impl Stream {
 fn has_room(stream: BorrowedFd<'_>, was_stuck: bool) -> bool {
     let patience = if was_stuck { 0 } else { limits::LOG_PATIENCE_MS };
     let mut fds = [PollFd::new(stream, PollFlags::POLLOUT)];
-    // A signal ends the wait, too: then the line is dropped.
-    poll(&mut fds, PollTimeout::from(patience)) != Ok(0)
+    is_ready(poll(&mut fds, PollTimeout::from(patience)))
+}
+
+/// A signal ends the wait, too: then the line is dropped, for a write would wait on.
+fn is_ready(polled: nix::Result<i32>) -> bool {
+    polled.is_ok_and(|count| count > 0)
 }
 
 #[cfg(test)]
@@ -96,6 +100,13 @@ mod tests {
         // Those that were written, and at most one that was cut.
         let whole = lines.iter().filter(|line| line.len() == 5000).count();
         assert_eq!(whole + lost, 100, "{} lines", lines.len());
+    }
+
+    #[test]
+    fn a_signal_makes_no_room() {
+        for (polled, expected) in [(Ok(1), true), (Ok(0), false), (Err(Errno::EINTR), false)] {
+            assert_eq!(is_ready(polled), expected, "{polled:?}");
+        }
     }
 
     #[test]
