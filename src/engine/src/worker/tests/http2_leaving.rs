@@ -100,8 +100,9 @@ async fn a_client_that_ignores_it() {
     let mut served = serve(SCRIPT).await;
     let mut client = Client::connect(served.port).await;
     assert_eq!(client.ask(&get("/"), None).await, "200 old 0");
-    reload(&mut served).await;
+    // The wait begins while it reloads.
     let (began, mut rest) = (Instant::now(), Vec::new());
+    reload(&mut served).await;
     timeout(limits::HTTP2_GOODBYE * 5, client.stream.read_to_end(&mut rest))
         .await
         .expect("it says its last")
