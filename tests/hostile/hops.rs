@@ -96,3 +96,29 @@ fn lines_about_a_connection_stay_with_it() {
     assert!(request.contains("x-saw-te") && request.contains("x-set"), "{request:?}");
     assert!(response.contains("x-saw-upgrade"), "{response:?}");
 }
+
+/// Of a list the server could take what we are no tunnel for: HTTP/2 in the clear, with requests that no script sees.
+#[test]
+fn only_websocket_is_passed_on() {
+    let (port, heads) = behind();
+    let fronts = [Front::patient(port), Front::looking(port)];
+    let rows = [
+        ("websocket", true),
+        ("WebSocket,", true),
+        ("h2c", false),
+        ("websocket, h2c", false),
+        ("h2c,websocket", false),
+        ("websocket\r\nUpgrade: h2c", false),
+        ("h2c\r\nUpgrade: websocket", false),
+    ];
+    for front in &fronts {
+        for (list, passes) in rows {
+            let request = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade, close\r\nUpgrade: {list}\r\n\r\n");
+            exchange(front.port, request.as_bytes()).expect("it answers");
+            let (names, connection) = names(&heads.recv().expect("it asks"));
+            assert_eq!(names.contains("upgrade"), passes, "{list:?}: {names:?}");
+            let expected = if passes { "upgrade" } else { "keep-alive" };
+            assert_eq!(connection, expected, "{list:?}");
+        }
+    }
+}

@@ -105,9 +105,10 @@ impl RequestHead {
         is_upgrade(self.version, &self.headers)
     }
 
-    /// Whether its `upgrade` is passed on: it asks for WebSocket, which is what a proxy can be a tunnel for.
+    /// Whether its `upgrade` is passed on: it asks for WebSocket, which is what a proxy can be a tunnel for, and for nothing else.
+    /// Of a list the server could take `h2c`, and requests would go through the tunnel that nobody sees.
     pub fn passes_upgrade(&self) -> bool {
-        self.is_upgrade() && self.headers.has_token("upgrade", "websocket")
+        self.is_upgrade() && self.headers.has_only_token("upgrade", "websocket")
     }
 
     /// Whether the sender waits for a 100 before it sends the body (RFC 9110 10.1.1; not on HTTP/1.0).

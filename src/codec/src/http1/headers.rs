@@ -115,6 +115,16 @@ impl Headers {
         })
     }
 
+    /// Whether the comma-separated lists of that name have `token` and no other, compared without regard to case.
+    pub fn has_only_token(&self, name: &str, token: &str) -> bool {
+        let others = |list: &[u8]| {
+            list.split(|&byte| byte == b',')
+                .map(trim)
+                .any(|item| !item.is_empty() && !item.eq_ignore_ascii_case(token.as_bytes()))
+        };
+        self.has_token(name, token) && !self.get_all(name).any(others)
+    }
+
     /// Adds a line at the end; blanks around the value are dropped.
     /// # Errors
     /// `HeaderName` or `HeaderValue` for what no peer would accept or what would smuggle a line.

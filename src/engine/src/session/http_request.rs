@@ -2,7 +2,7 @@
 //! Source: pipyjs/http.md sections 3 and 5; RFC 9112 6.1.
 
 use super::http_encode::{Extent, Follows, HeadWriter, Problem, inline, write_block};
-use super::http_response::{has_token, is_websocket};
+use super::http_response::has_token;
 use crate::data::Data;
 use crate::event::{Head, HeadKind};
 use crate::js;
@@ -62,7 +62,7 @@ impl RequestWriter {
         } else {
             head.headers.get("connection")
         };
-        let upgrade = is_websocket(head.headers.get("upgrade")) && (!is_native || head.is_upgrade());
+        let upgrade = head.headers.has_only_token("upgrade", "websocket") && (!is_native || head.is_upgrade());
         let close = given.is_some_and(|value| has_token(value, b"close"));
         let (framing, follows) = match extent {
             Extent::Whole(size) => (Framing::of_request(&head.method, size), Follows::Plain),

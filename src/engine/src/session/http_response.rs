@@ -186,7 +186,7 @@ pub(super) fn has_token(list: &[u8], token: &[u8]) -> bool {
         .any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
 }
 
-/// Whether an `upgrade` header asks for WebSocket.
-pub(super) fn is_websocket(upgrade: Option<&[u8]>) -> bool {
+/// Whether an `upgrade` header asks for WebSocket, perhaps among others: whoever answers chooses.
+fn is_websocket(upgrade: Option<&[u8]>) -> bool {
     upgrade.is_some_and(|list| has_token(list, b"websocket"))
 }
