@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 fn main() {
     let package = std::env::var("CARGO_MANIFEST_DIR").unwrap();
-    link_lean(Path::new(&package));
+    drop_unwind_tables(Path::new(&package));
     let cases = Path::new(&package).join("../../tests/script");
     println!("cargo::rerun-if-changed={}", cases.display());
     // A tenth of a megabyte of text that a Pod never reads: packed.
@@ -36,14 +36,12 @@ fn main() {
 
 /// In the static release file a panic aborts once it has said where and why: tables to walk the stack with, which the C
 /// library and Rust's bring along, would be 0.9 MB that nobody reads. A backtrace asked for by `RUST_BACKTRACE` is cut off.
-/// What of the C library is never called would be another 0.2 MB, its bodies for kinds of processors 0.2, the same code twice
-/// 0.06.
-fn link_lean(package: &Path) {
+fn drop_unwind_tables(package: &Path) {
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|all| all.split(',').any(|one| one == value));
     if is("PROFILE", "release") && is("CARGO_CFG_TARGET_FEATURE", "crt-static") {
-        let script = package.join("lean.ld");
+        let script = package.join("no-unwind.ld");
         println!("cargo::rerun-if-changed={}", script.display());
-        println!("cargo::rustc-link-arg-bins=-Wl,-T,{},--icf=all", script.display());
+        println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", script.display());
     }
 }
 

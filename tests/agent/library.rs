@@ -1,5 +1,4 @@
-//! What the shipped file keeps of the C library, of which it is linked with parts only (src/agent/lean.ld): what scripts compute
-//! does not change. Source: ECMA-262, 21.3.2 (Math); POSIX.1-2024, 8.3 (`TZ`).
+//! What scripts have of the C library, which the shipped file is linked with for good: what they compute is what others get. Source: ECMA-262, 21.3.2 (Math); POSIX.1-2024, 8.3 (`TZ`).
 
 use crate::support::{DEADLINE, ballast, ends};
 

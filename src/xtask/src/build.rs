@@ -20,9 +20,7 @@ Examples:
 
 /// What is built with which profile and flags. `pause` and `ballast` are mapped once a Pod: a static, non-relocatable file
 /// has no relocations to apply, so none of its pages becomes private (for `ballast` 272 KB a Pod). A panic aborts, so nobody
-/// walks a stack: no tables for it, neither from Rust nor from C; those of libraries go when `ballast` is linked, and with
-/// them what of the C
-/// library nobody calls (its build.rs).
+/// walks a stack: no tables for it, neither from Rust nor from C; those of libraries go when `ballast` is linked (its build.rs).
 const BUILDS: &[(&[&str], &str, &str)] = &[
     (
         &["pause"],
