@@ -21,13 +21,16 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// Whether the Repo can't be reached at all, so that the next Pod would fare no better.
+    /// Whether the Repo can't be reached at all or does not know our token, so that the next Pod would fare no better.
     pub(crate) fn is_outage(&self) -> bool {
         match self {
             Self::Repo(error) => matches!(
                 error,
                 ballast_repo_client::Error::Transport { .. }
-                    | ballast_repo_client::Error::Status { status: 502..=504, .. }
+                    | ballast_repo_client::Error::Status {
+                        status: 401 | 403 | 502..=504,
+                        ..
+                    }
             ),
             Self::Api { .. } => false,
             Self::Timeout(_) => true,
@@ -48,4 +51,35 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_other_pod_would_fare_better_with() {
+        // (status, whether it concerns all)
+        let rows = [
+            (400, false),
+            (401, true),
+            (403, true),
+            (404, false),
+            (413, false),
+            (500, false),
+            (502, true),
+            (503, true),
+            (504, true),
+        ];
+        for (status, wanted) in rows {
+            let error = Error::Repo(ballast_repo_client::Error::Status {
+                method: "PATCH".to_owned(),
+                url: "http://repo/api/v1/repo/pod/a/b".to_owned(),
+                status,
+                message: String::new(),
+                hint: "",
+            });
+            assert_eq!(error.is_outage(), wanted, "{status}");
+        }
+    }
 }

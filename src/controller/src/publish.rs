@@ -8,6 +8,7 @@ use ballast_repo_client::pod::{POD_PATH, PodDocument};
 use ballast_repo_client::{Published, Target, Writer};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::ConfigMap;
+use kube::core::Status;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
@@ -27,7 +28,7 @@ pub(crate) enum Done {
     Nothing,
     /// There is one of no Pod of the cluster: somebody else's, left as it is.
     Foreign,
-    /// The Pod can't have one, and why. Nothing but another Pod changes that.
+    /// It can't have the one that it asks for, and why. Nothing but a change of the object changes that.
     Impossible(String),
 }
 
@@ -76,8 +77,14 @@ impl Publisher {
                 false => Done::Nothing,
             });
         };
-        let published = self.writer.mirror(&name, sheet.base.as_deref(), &sheet.files).await?;
-        Ok(Done::Published(published, Vec::new()))
+        match self.writer.mirror(&name, sheet.base.as_deref(), &sheet.files).await {
+            Ok(published) => Ok(Done::Published(published, Vec::new())),
+            // Trying again changes nothing: only the person who changed the annotation can decide to lose what is served.
+            Err(error @ ballast_repo_client::Error::Base { .. }) => Ok(Done::Impossible(format!(
+                "{error} (take the label away and set it again)"
+            ))),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn pod(&self, key: &Key, pod: Option<&Manifest>) -> Result<Done, Error> {
@@ -88,7 +95,11 @@ impl Publisher {
             Err(error) => return Ok(Done::Impossible(error.to_string())),
         };
         let Some(derived) = outcome.codebase else {
-            return self.delete(key).await;
+            return Ok(match self.delete(key).await? {
+                // A label that asks for something and gets nothing: whoever wrote it is told why.
+                Done::Nothing if !outcome.warnings.is_empty() => Done::Impossible(outcome.warnings.join("; ")),
+                done => done,
+            });
         };
         let target = Target {
             name: &derived.name,
@@ -131,11 +142,19 @@ impl Publisher {
             object: key.to_string(),
             source: Box::new(source),
         };
-        match tokio::time::timeout(CHECK_TIMEOUT, objects.get_opt(&key.name)).await {
-            Ok(answer) => answer.map_err(failed),
+        match tokio::time::timeout(CHECK_TIMEOUT, objects.get(&key.name)).await {
+            Ok(Ok(object)) => Ok(Some(object)),
+            Ok(Err(kube::Error::Api(status))) if says_gone(&status) => Ok(None),
+            Ok(Err(error)) => Err(failed(error)),
             Err(elapsed) => Err(failed(kube::Error::Service(Box::new(elapsed)))),
         }
     }
+}
+
+/// Whether the API server says that there is no such object. A bare 404 is not enough to delete anything: it may come from what
+/// stands before it, or from a server that knows nothing of Pods.
+fn says_gone(status: &Status) -> bool {
+    status.code == 404 && status.reason == "NotFound"
 }
 
 async fn in_time(publish: impl Future<Output = Result<Done, Error>>) -> Result<Done, Error> {
@@ -175,6 +194,35 @@ pub(crate) fn key_of(codebase: &str) -> Option<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_may_say_that_an_object_is_gone() {
+        // (answer, whether it is believed)
+        let rows = [
+            (
+                r#"{"kind":"Status","status":"Failure","reason":"NotFound","message":"pods \"a\" not found","code":404}"#,
+                true,
+            ),
+            // As the client reads "404 page not found" of a server that is none.
+            (
+                r#"{"status":"Failure","reason":"Failed to parse error data","message":"404 page not found","code":404}"#,
+                false,
+            ),
+            (r#"{"status":"Failure","reason":"","message":"","code":404}"#, false),
+            (
+                r#"{"status":"Failure","reason":"Forbidden","message":"no","code":403}"#,
+                false,
+            ),
+            (
+                r#"{"status":"Failure","reason":"Expired","message":"old","code":410}"#,
+                false,
+            ),
+        ];
+        for (answer, wanted) in rows {
+            let status: Status = serde_json::from_str(answer).unwrap();
+            assert_eq!(says_gone(&status), wanted, "{answer}");
+        }
+    }
 
     #[test]
     fn a_codebase_and_its_object() {

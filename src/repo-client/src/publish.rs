@@ -110,6 +110,10 @@ impl Writer {
         let mut is_changed = !info.edit_files.is_empty() || !info.erased_files.is_empty();
         for path in surplus {
             self.erase(name, path).await?;
+            // That took the edit away, and what is served below it is still there.
+            if info.files.contains(path) && info.edit_files.contains(path) {
+                self.erase(name, path).await?;
+            }
             is_changed = true;
         }
         for (path, content) in files {

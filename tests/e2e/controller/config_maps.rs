@@ -40,6 +40,8 @@ fn a_config_map_from_its_label_to_its_end() {
     println!("{line}");
     let first = version();
 
+    // A publish that broke off before its commit leaves this: an edit of what is then taken out.
+    world.write("POST /api/v1/repo-files/config/default/hello/lib.js", "// left");
     // All that changes together is served together, as a new version.
     let change = json!({"data": {"main.js": "pipy.exit(1)", "lib.js": null, "more.js": "export default 2"}});
     let line = reaction(
@@ -89,6 +91,15 @@ fn one_that_derives_and_one_that_went_meanwhile() {
         Some("// lib of base\n"),
         "inherited"
     );
+
+    // What it derives from can't change while it is served; whoever tries is told, and nothing is lost.
+    let other = json!({"metadata": {"annotations": {"infra.flomesh.io/base": null}}});
+    world.plane.done(&format!("PATCH {MAPS}/derived"), &other);
+    world.wait_for("what can't be", || {
+        let mut events = world.events("ConfigMap", "derived").into_iter();
+        events.any(|event| event.1 == "Impossible" && event.2.contains("derives from /base"))
+    });
+    assert_eq!(file(&world, "derived/own.js").as_deref(), Some("// own"));
 
     drop(controller);
     world.plane.done(&format!("DELETE {MAPS}/derived"), &Value::Null);

@@ -169,7 +169,7 @@ fn a_successor_of_the_same_name_is_another_pod() {
 #[test]
 fn events_say_what_was_done_and_what_means_nothing() {
     let world = World::start();
-    let _controller = world.leader("one");
+    let controller = world.leader("one");
     let mut odd = labelled("web");
     odd["metadata"]["labels"]["infra.flomesh.io/proxy"] = json!("yes");
     world.create(&odd);
@@ -185,12 +185,37 @@ fn events_say_what_was_done_and_what_means_nothing() {
     world.wait_for("another version", || has("Normal", "Updated", "version 2"));
     world.label("web", "registry", &Value::Null);
     world.wait_for("end", || has("Normal", "Withdrawn", "/pod/default/web"));
+    world.wait_for("why nothing is left", || {
+        has("Warning", "Impossible", "infra.flomesh.io/proxy")
+    });
     let ignored = world
         .events("Pod", "web")
         .into_iter()
         .filter(|event| event.1 == "Ignored")
         .count();
     assert_eq!(ignored, 1, "told once");
+
+    // One that asks and can't have it is told why, and once, however often it is looked at.
+    let mut nameless = pod("nameless", &json!({"infra.flomesh.io/registry": "true"}));
+    nameless["spec"]["containers"][0]["env"] = json!([]);
+    world.create(&nameless);
+    let told = |part: &str| {
+        let mut events = world.events("Pod", "nameless").into_iter();
+        events.any(|event| event.0 == "Warning" && event.1 == "Impossible" && event.2.contains(part))
+    };
+    world.wait_for("why there is nothing", || told("no service name"));
+    world.patch("nameless/status", &running(true));
+    // The same watch tells of it, and the same queue holds it, behind that change.
+    world.create(&labelled("later"));
+    world.wait_document("later", "published", |_| true);
+    let output = controller.output();
+    let lines = output
+        .lines()
+        .filter(|line| line.contains("default/nameless") && line.contains("no service name"));
+    assert_eq!(lines.count(), 1, "{output}");
+    assert_eq!(world.status("nameless"), 404);
+    world.label("nameless", "proxy", &json!("yes"));
+    world.wait_for("the other reason too", || told("infra.flomesh.io/proxy"));
 
     let label = json!({"infra.flomesh.io/codebase": "maybe"});
     let map = json!({

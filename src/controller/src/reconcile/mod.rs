@@ -12,7 +12,7 @@ mod known;
 mod pod_watch;
 mod queue;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -48,6 +48,8 @@ struct Term<'a> {
     config_maps: Known,
     queue: Queue,
     gate: Gate,
+    /// Known objects that have no codebase and should have none: UID and what was told about it.
+    unserved: HashMap<Key, (Option<String>, String)>,
     /// When the names in the Repo are looked at next; `None`: they are being looked at.
     sweep: Option<Instant>,
     running: FuturesUnordered<BoxFuture<'a, Finished>>,
@@ -78,6 +80,7 @@ pub(crate) async fn run(publisher: &Publisher, config: &Config, metrics: &Metric
         config_maps: Known::new(Kind::ConfigMap),
         queue: Queue::default(),
         gate: Gate::default(),
+        unserved: HashMap::new(),
         sweep: Some(Instant::now()),
         running: FuturesUnordered::new(),
         telling: FuturesUnordered::new(),
@@ -195,19 +198,26 @@ impl<'a> Term<'a> {
         );
         if is_outage {
             if let (Some(pause), Some(error)) = (self.gate.silent(now, fastrand::f64()), error) {
-                tracing::warn!("the repo does not answer: {error}; trying again in {pause:.1?}");
+                tracing::warn!("the repo does not answer as it should: {error}; trying again in {pause:.1?}");
             }
         } else if !is_unasked && self.gate.answered() {
             tracing::info!("the repo answers again");
         }
         match finished {
             Finished::Publish(key, Ok((uid, done))) => {
-                tell(&key, &done);
                 self.metrics.count(&done);
-                if let Some(uid) = uid {
+                let is_news = self.is_news(&key, uid.as_deref(), &done);
+                if is_news {
+                    tell(&key, &done);
+                }
+                if let Some(uid) = uid.filter(|_| is_news) {
                     self.make_events(&key, &uid, &done);
                 }
                 self.queue.done(&key);
+                // Why it went, if its labels still ask for something, comes out at a second look.
+                if done == Done::Deleted && self.has(&key) {
+                    self.queue.push(key);
+                }
             }
             Finished::Publish(key, Err(_)) if is_outage => self.queue.put_back(&key),
             Finished::Publish(key, Err(error)) => {
@@ -233,6 +243,35 @@ impl<'a> Term<'a> {
         }
     }
 
+    /// Whether a watch shows it.
+    fn has(&self, key: &Key) -> bool {
+        match key.kind {
+            Kind::Pod => self.pods.has(key),
+            Kind::ConfigMap => self.config_maps.has(key),
+        }
+    }
+
+    /// Whether `done` says anything that was not said of this object before; keeps in mind what is as it should be without a
+    /// codebase.
+    fn is_news(&mut self, key: &Key, uid: Option<&str>, done: &Done) -> bool {
+        let reason = match done {
+            Done::Nothing | Done::Deleted => "",
+            Done::Impossible(reason) => reason,
+            Done::Published(..) | Done::Foreign => {
+                self.unserved.remove(key);
+                return true;
+            }
+        };
+        if !self.has(key) {
+            self.unserved.remove(key);
+            return true;
+        }
+        let now = (uid.map(str::to_owned), reason.to_owned());
+        let is_told = !reason.is_empty() && self.unserved.get(key) == Some(&now);
+        self.unserved.insert(key.clone(), now);
+        !is_told
+    }
+
     fn make_events(&mut self, key: &Key, uid: &str, done: &Done) {
         for event in events::of(key, uid, done, self.reporter) {
             if self.telling.len() < CONCURRENT_EVENTS && self.allowance.take(Instant::now()) {
@@ -245,16 +284,14 @@ impl<'a> Term<'a> {
     /// Looks at what only one side has: the Repo, or what is known. Of a kind that is not known whole nothing is looked at.
     fn compare(&mut self, names: &[String]) {
         let served: HashSet<Key> = names.iter().filter_map(|name| key_of(name)).collect();
+        // What is served all the same is looked at like any other when it goes.
+        self.unserved.retain(|key, _| !served.contains(key));
         let known = self.pods.keys().chain(self.config_maps.keys());
-        for key in known.filter(|key| !served.contains(key)) {
+        for key in known.filter(|key| !served.contains(key) && !self.unserved.contains_key(key)) {
             self.queue.push(key.clone());
         }
         for key in served {
-            let is_known = match key.kind {
-                Kind::Pod => self.pods.has(&key),
-                Kind::ConfigMap => self.config_maps.has(&key),
-            };
-            if !is_known && self.is_complete(key.kind) {
+            if !self.has(&key) && self.is_complete(key.kind) {
                 self.queue.push(key);
             }
         }
