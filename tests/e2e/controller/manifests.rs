@@ -69,6 +69,7 @@ fn the_manifests_are_taken_and_give_no_more_than_is_needed() {
         assert_eq!(found, names, "{path}");
     }
     restricted(&plane);
+    ways_out(&plane);
     rights(&plane);
     the_token_is_made_once(&plane);
 }
@@ -94,6 +95,23 @@ fn restricted(plane: &ControlPlane) {
             "{path}: {}",
             answer.text()
         );
+    }
+}
+
+/// The API server and a DNS cache on the node (169.254.20.10 of NodeLocal DNSCache) are no Pods: a rule with a selector would
+/// cut the controller off from them.
+fn ways_out(plane: &ControlPlane) {
+    let path = "GET /apis/networking.k8s.io/v1/namespaces/ballast-system/networkpolicies/ballast-controller";
+    let policy = plane.done(path, &Value::Null);
+    let rules = policy["spec"]["egress"].as_array().expect("it has ways out").iter();
+    let anywhere: Vec<&Value> = rules
+        .filter(|rule| rule["to"].is_null())
+        .filter_map(|rule| rule["ports"].as_array())
+        .flatten()
+        .collect();
+    for (port, protocol) in [(443, "TCP"), (6443, "TCP"), (53, "UDP"), (53, "TCP")] {
+        let wanted = json!({"port": port, "protocol": protocol});
+        assert!(anywhere.contains(&&wanted), "{wanted} is not in {anywhere:?}");
     }
 }
 
