@@ -136,7 +136,7 @@ mod tests {
                .replaceStreamEnd(e => [new Data(e.error), new StreamEnd]))\n\
              pipy.listen(OTHER_PORT, $ => $.replaceData(() => {{\n\
                var all = []\n\
-               pipy.outbound.forEach(o => {{ all.push([o.state, o.remoteAddress, o.remotePort === {at}]); o.close() }})\n\
+               pipy.outbound.forEach(o => {{ all.push([o.state, o.remoteAddress, o.remotePort === {at}]); o.state === 'connected' && o.close() }})\n\
                return new Data(all.join())\n\
              }}))"
         ))
