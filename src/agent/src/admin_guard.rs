@@ -3,7 +3,7 @@
 //! rebinding) by a `Host` that is no name of ours. Tools send no `Origin`, and are not asked for more than before.
 //! Source: RFC 6454 section 7 (Origin), RFC 6455 section 10.2, RFC 9110 section 7.2 (Host).
 
-use hyper::header::{HOST, HeaderMap, ORIGIN};
+use hyper::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use hyper::http::uri::{Authority, Uri};
 use std::net::{IpAddr, SocketAddr};
 
@@ -51,12 +51,12 @@ pub(crate) fn refusal(door: Door, uri: &Uri, headers: &HeaderMap) -> Option<&'st
         Door::Tcp { is_loopback } => is_loopback || !origins.is_empty(),
         _ => false,
     };
-    match asked {
-        Some(asked) if must_be_ours && !is_own_name(asked.host()) => {
-            Some("ask by an address, by localhost or by the name of this machine\n")
-        }
-        _ => None,
-    }
+    let is_ours = match asked {
+        Some(asked) => is_own_name(asked.host()),
+        // A tool of HTTP/1.0 names nobody. A browser always does, also by a name that we can't read.
+        None => headers.get(HOST).is_none_or(HeaderValue::is_empty),
+    };
+    (must_be_ours && !is_ours).then_some("ask by an address, by localhost or by the name of this machine\n")
 }
 
 /// Whom the request is for.
@@ -89,7 +89,6 @@ fn is_own_name(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::header::HeaderValue;
 
     #[test]
     fn pages_are_told_from_tools() {
@@ -125,6 +124,7 @@ mod tests {
             (near, "evil.example:6060", None, false),
             (near, "127.0.0.1.evil.example", None, false),
             (near, "localhost.evil.example", None, false),
+            (near, "a{b.evil.example:6060", None, false),
             // No browser comes here.
             (Door::Socket, "x", Some("http://evil.example"), true),
         ] {
