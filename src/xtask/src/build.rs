@@ -4,17 +4,20 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::prereq::{self, Group};
-use crate::workspace::{self, TRIPLE};
-use crate::{console, no_arguments};
+use crate::arch::Arch;
+use crate::{console, workspace};
 
 pub(crate) const HELP: &str = "\
 Builds pause (profile tiny), ballast and ballast-repo (profile release) and
 ballast-controller (profile control) as static binaries and puts them into target/bin,
 where tests and images take them from.
 
+Options:
+  --arch ARCH   amd64 or arm64 (this machine's): those of another go into target/bin-ARCH
+
 Examples:
   cargo xtask build
+  cargo xtask build --arch arm64
   target/bin/ballast run demo/01-eureka/static/main.js
 ";
 
@@ -36,21 +39,36 @@ const BUILDS: &[(&[&str], &str, &str)] = &[
     (&["ballast-controller"], "control", "-C target-feature=+crt-static"),
 ];
 
-pub(crate) fn run(parser: lexopt::Parser) -> anyhow::Result<()> {
-    no_arguments(parser)?;
-    binaries()
+pub(crate) fn run(mut parser: lexopt::Parser) -> anyhow::Result<()> {
+    let mut arch = Arch::HOST;
+    while let Some(arg) = parser.next()? {
+        match arg {
+            lexopt::Arg::Long("arch") => arch = Arch::parse(&parser.value()?.to_string_lossy())?,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    binaries_for(arch)
 }
 
-/// Builds all binaries into target/bin.
+/// Builds all binaries of this machine into target/bin.
 ///
 /// # Errors
 /// Prerequisites or cargo's.
 pub(crate) fn binaries() -> anyhow::Result<()> {
-    prereq::ensure(&[Group::Build])?;
-    let folder = workspace::bin();
+    binaries_for(Arch::HOST)
+}
+
+/// Builds all binaries for a kind of machine into its folder.
+///
+/// # Errors
+/// Prerequisites or cargo's.
+pub(crate) fn binaries_for(arch: Arch) -> anyhow::Result<()> {
+    arch.ensure()?;
+    let folder = arch.bin();
     std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     for (packages, profile, flags) in BUILDS {
-        let mut cargo = workspace::cargo(&["build", "--locked", "--profile", profile, "--target", TRIPLE]);
+        let mut cargo = workspace::cargo(&["build", "--locked", "--profile", profile, "--target", arch.triple()]);
+        arch.tools(&mut cargo);
         for package in *packages {
             cargo.args(["--package", package]);
         }
@@ -58,12 +76,12 @@ pub(crate) fn binaries() -> anyhow::Result<()> {
         cargo.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
         cargo.env("CFLAGS", "-fno-asynchronous-unwind-tables -fno-unwind-tables");
         console::show(
-            &format!("building {} ({profile}, static)", packages.join(", ")),
+            &format!("building {} ({profile}, static, {})", packages.join(", "), arch.name()),
             &mut cargo,
         )?;
         for package in *packages {
             install(
-                &workspace::target().join(TRIPLE).join(profile).join(package),
+                &workspace::target().join(arch.triple()).join(profile).join(package),
                 &folder.join(package),
             )?;
         }

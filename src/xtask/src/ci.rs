@@ -1,11 +1,11 @@
 //! What CI runs, in the order of what fails fastest; the tests come last, so their summary is the last line.
 
 use crate::prereq::{self, Group};
-use crate::{cargo_deny, console, no_arguments, size, test, tidy, workspace};
+use crate::{cargo_deny, console, images, no_arguments, size, test, tidy, workspace};
 
 pub(crate) const HELP: &str = "\
-fmt --check, tidy, deny, clippy -D warnings, doc, build, size, test: in that order,
-each also a step of its own. Stops at the first that fails.
+fmt --check, tidy, deny, clippy -D warnings, doc, build, size, whether an image built
+again has the same bytes, test: in that order. Stops at the first that fails.
 
 Examples:
   cargo xtask ci
@@ -29,5 +29,6 @@ pub(crate) fn run(parser: lexopt::Parser) -> anyhow::Result<()> {
     console::show("doc", doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     test::prepare()?;
     size::check()?;
+    images::prove()?;
     test::all(&[])
 }

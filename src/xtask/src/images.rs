@@ -5,21 +5,28 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use ballast_tests::Netns;
+use sha2::{Digest, Sha256};
 
+use crate::arch::Arch;
 use crate::prereq::{self, Group};
 use crate::{build, console, interrupt, workspace};
 
 pub(crate) const HELP: &str = "\
-Builds images/* by buildah, reproducibly (same binaries, same bytes), and keeps each as
-target/images/NAME.tar (a docker archive of localhost/ballast/NAME:dev).
+Builds images/* by buildah and keeps each as target/images/NAME.tar (a docker archive of
+localhost/ballast/NAME:dev). Same binaries, same bytes: each is named with its SHA-256.
 
 Options:
-  --no-build    take the binaries as they are in target/bin
+  --arch ARCH   amd64 or arm64 (this machine's): those of another go into target/images-ARCH,
+                without the apps of the demo
+  --oci         also as NAME.oci.tar (an archive of the OCI image layout)
+  --no-build    take the binaries as they are in target/bin (target/bin-ARCH)
+  --twice       build each a second time, and fail when its bytes differ
 
 Examples:
   cargo xtask images
+  cargo xtask images --arch arm64 --oci
   podman load -i target/images/pod.tar
   ctr -n k8s.io images import target/images/pod.tar
 ";
@@ -69,36 +76,113 @@ const IMAGES: &[Image] = &[
 /// Longest build of one image.
 const DEADLINE: Duration = Duration::from_secs(120);
 
+/// What is asked for beside the docker archives.
+struct Wanted {
+    arch: Arch,
+    with_oci: bool,
+    is_proven: bool,
+}
+
 pub(crate) fn run(mut parser: lexopt::Parser) -> anyhow::Result<()> {
     let mut is_built = false;
+    let mut wanted = Wanted {
+        arch: Arch::HOST,
+        with_oci: false,
+        is_proven: false,
+    };
     while let Some(arg) = parser.next()? {
         match arg {
+            lexopt::Arg::Long("arch") => wanted.arch = Arch::parse(&parser.value()?.to_string_lossy())?,
+            lexopt::Arg::Long("oci") => wanted.with_oci = true,
             lexopt::Arg::Long("no-build") => is_built = true,
+            lexopt::Arg::Long("twice") => wanted.is_proven = true,
             other => return Err(other.unexpected().into()),
         }
     }
     prereq::ensure_root("building images")?;
     if !is_built {
-        build::binaries()?;
+        build::binaries_for(wanted.arch)?;
     }
-    all()
+    make(&wanted)
 }
 
-/// Builds all images with their default arguments.
+/// Builds all images of this machine with their default arguments.
 ///
 /// # Errors
 /// Prerequisites or buildah's.
 pub(crate) fn all() -> anyhow::Result<()> {
+    make(&Wanted {
+        arch: Arch::HOST,
+        with_oci: false,
+        is_proven: false,
+    })
+}
+
+/// Builds the Pod image, which is there already, once more.
+///
+/// # Errors
+/// Its bytes are others.
+pub(crate) fn prove() -> anyhow::Result<()> {
+    let there = workspace::images().join("pod.tar");
+    let again = interrupt::work_folder();
+    let again = again.path().join("pod.tar");
+    archive("pod", &[], &again)?;
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("read {}", path.display()));
+    ensure!(
+        read(&there)? == read(&again)?,
+        "a second build of the Pod image gives other bytes than {}",
+        there.display()
+    );
+    Ok(())
+}
+
+fn make(wanted: &Wanted) -> anyhow::Result<()> {
     prereq::ensure(&[Group::Images, Group::Pods])?;
-    std::fs::create_dir_all(workspace::images()).context("make target/images")?;
-    for image in IMAGES {
-        archive(
-            image.name,
-            &[],
-            &workspace::images().join(format!("{}.tar", image.name)),
-        )?;
+    let folder = wanted.arch.images();
+    std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    // Files of the system are this machine's.
+    let images = IMAGES
+        .iter()
+        .filter(|image| wanted.arch == Arch::HOST || !image.name.starts_with("demo-"));
+    for image in images {
+        let forms: &[Form] = if wanted.with_oci {
+            &[Form::Docker, Form::Oci]
+        } else {
+            &[Form::Docker]
+        };
+        for form in forms {
+            let to = folder.join(format!("{}.{}", image.name, form.suffix()));
+            let sum = build_image(image, &[], wanted.arch, *form, &to)?;
+            console::say(&format!("{} sha256:{sum}", to.display()));
+            if wanted.is_proven {
+                let again = build_image(image, &[], wanted.arch, *form, &to)?;
+                ensure!(
+                    again == sum,
+                    "{} is sha256:{again} when built again, not {sum}",
+                    to.display()
+                );
+            }
+        }
     }
     Ok(())
+}
+
+/// How an image is kept in one file.
+#[derive(Clone, Copy)]
+enum Form {
+    /// What `docker save` writes.
+    Docker,
+    /// The layout of OCI's image-spec in a tar.
+    Oci,
+}
+
+impl Form {
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Docker => "tar",
+            Self::Oci => "oci.tar",
+        }
+    }
 }
 
 /// The name under which an image is known to podman and containerd.
@@ -118,8 +202,13 @@ pub(crate) fn archive(name: &str, arguments: &[String], to: &Path) -> anyhow::Re
         .iter()
         .find(|image| image.name == name)
         .expect("callers name images of the table");
+    build_image(image, arguments, Arch::HOST, Form::Docker, to).map(drop)
+}
+
+/// Builds one image; its SHA-256 in hexadecimal digits.
+fn build_image(image: &Image, arguments: &[String], arch: Arch, form: Form, to: &Path) -> anyhow::Result<String> {
     let work = interrupt::work_folder();
-    let context = context(image, work.path())?;
+    let context = context(image, arch, work.path())?;
     let policy = work.path().join("policy.json");
     std::fs::write(&policy, r#"{"default":[{"type":"insecureAcceptAnything"}]}"#)?;
     // Mounts end with the namespace, whatever happens; a tmpfs, for not every file system can be below an overlay.
@@ -140,12 +229,14 @@ pub(crate) fn archive(name: &str, arguments: &[String], to: &Path) -> anyhow::Re
         command.args(words).arg("--signature-policy").arg(&policy);
         command
     };
-    let tag = reference(name);
+    let tag = reference(image.name);
     let mut bud = buildah(&[
         "bud",
         "--isolation",
         "chroot",
         "--quiet",
+        "--arch",
+        arch.name(),
         "--timestamp",
         "0",
         "--tag",
@@ -155,24 +246,41 @@ pub(crate) fn archive(name: &str, arguments: &[String], to: &Path) -> anyhow::Re
         bud.args(["--build-arg", argument]);
     }
     console::say(&format!("building image {tag}"));
-    console::quiet(&format!("buildah bud {name}"), bud.arg(&context), DEADLINE)?;
+    console::quiet(&format!("buildah bud {}", image.name), bud.arg(&context), DEADLINE)?;
     let new = to.with_extension("new");
     let _none_before = std::fs::remove_file(&new);
-    let destination = format!("docker-archive:{}:{tag}", new.display());
+    // An archive that buildah makes of the OCI layout carries the time of its making: so the folder, and a tar of it without.
+    let layout = private.join("layout");
+    let destination = match form {
+        Form::Docker => format!("docker-archive:{}:{tag}", new.display()),
+        Form::Oci => format!("oci:{}:{tag}", layout.display()),
+    };
     console::quiet(
-        &format!("buildah push {name}"),
+        &format!("buildah push {}", image.name),
         buildah(&["push", "--quiet"]).args([&tag, &destination]),
         DEADLINE,
     )?;
-    std::fs::rename(&new, to).with_context(|| format!("put {} in its place", to.display()))
+    if let Form::Oci = form {
+        let mut tar = machine.command("tar");
+        tar.args(["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner"]);
+        tar.args(["--format=ustar", "--create", "--file"]).arg(&new);
+        tar.arg("--directory").arg(&layout).arg(".");
+        console::quiet(&format!("tar {}", image.name), &mut tar, DEADLINE)?;
+    }
+    let bytes = std::fs::read(&new).with_context(|| format!("read {}", new.display()))?;
+    std::fs::rename(&new, to).with_context(|| format!("put {} in its place", to.display()))?;
+    Ok(Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// A folder with the Dockerfile and all that it copies.
-fn context(image: &Image, work: &Path) -> anyhow::Result<PathBuf> {
+fn context(image: &Image, arch: Arch, work: &Path) -> anyhow::Result<PathBuf> {
     let context = work.join("context");
     let source = workspace::root().join("images").join(image.name);
     copy_tree(&source, &context)?;
-    let binaries = image.binaries.iter().map(|name| workspace::bin().join(name));
+    let binaries = image.binaries.iter().map(|name| arch.bin().join(name));
     for file in binaries.chain(image.system.iter().map(PathBuf::from)) {
         let name = file.file_name().context("a file has a name")?;
         std::fs::copy(&file, context.join(name)).with_context(|| format!("copy {} into the image", file.display()))?;

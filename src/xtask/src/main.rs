@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arch;
 mod bench;
 mod build;
 mod cargo_deny;

@@ -34,6 +34,10 @@ pub(crate) enum Group {
     Peers,
     /// libFuzzer, which is C++.
     Fuzz,
+    /// Compile C for AArch64 on another machine.
+    CrossArm64,
+    /// Compile C for x86-64 on another machine.
+    CrossAmd64,
 }
 
 const NEEDS: &[Need] = &[
@@ -41,6 +45,26 @@ const NEEDS: &[Need] = &[
         group: Group::Fuzz,
         proof: "c++",
         package: "g++",
+    },
+    Need {
+        group: Group::CrossArm64,
+        proof: "aarch64-linux-gnu-gcc",
+        package: "gcc-aarch64-linux-gnu",
+    },
+    Need {
+        group: Group::CrossArm64,
+        proof: "/usr/aarch64-linux-gnu/include/stdlib.h",
+        package: "libc6-dev-arm64-cross",
+    },
+    Need {
+        group: Group::CrossAmd64,
+        proof: "x86_64-linux-gnu-gcc",
+        package: "gcc-x86-64-linux-gnu",
+    },
+    Need {
+        group: Group::CrossAmd64,
+        proof: "/usr/x86_64-linux-gnu/include/stdlib.h",
+        package: "libc6-dev-amd64-cross",
     },
     Need {
         group: Group::Build,
@@ -287,6 +311,8 @@ mod tests {
             Group::Registries,
             Group::Bench,
             Group::Peers,
+            Group::CrossArm64,
+            Group::CrossAmd64,
         ] {
             assert!(NEEDS.iter().any(|need| need.group == group), "{group:?}");
         }

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The triple of all binaries that go into images. Always given to cargo, so that crt-static never reaches proc-macros.
-pub(crate) const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+use crate::arch::Arch;
+
+/// The triple of this machine's binaries that go into images. Always given to cargo, so that crt-static never reaches
+/// proc-macros.
+pub(crate) const TRIPLE: &str = Arch::HOST.triple();
 
 /// Root of the repository.
 pub(crate) fn root() -> &'static Path {
@@ -21,12 +24,12 @@ pub(crate) fn target() -> PathBuf {
 
 /// Our static binaries: what `BALLAST_BIN` names.
 pub(crate) fn bin() -> PathBuf {
-    target().join("bin")
+    Arch::HOST.bin()
 }
 
 /// Images as docker archives: what `BALLAST_IMAGES` names.
 pub(crate) fn images() -> PathBuf {
-    target().join("images")
+    Arch::HOST.images()
 }
 
 /// Jars of the real registries: what `BALLAST_JARS` names.
