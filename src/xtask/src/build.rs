@@ -35,6 +35,8 @@ const BUILDS: &[(&[&str], &str, &str)] = &[
         "release",
         "-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no",
     ),
+    // Runs for a moment before each Pod of a proxy, and on nodes as a CNI plugin.
+    (&["ballast-init"], "tiny", "-C target-feature=+crt-static"),
     // By itself: what it asks of shared crates is nothing that the agent should carry.
     (&["ballast-controller"], "control", "-C target-feature=+crt-static"),
 ];

@@ -52,6 +52,11 @@ const IMAGES: &[Image] = &[
         system: &[],
     },
     Image {
+        name: "init",
+        binaries: &["ballast-init"],
+        system: &[],
+    },
+    Image {
         name: "repo",
         binaries: &["ballast-repo"],
         system: &[],

@@ -118,6 +118,11 @@ const NEEDS: &[Need] = &[
     },
     Need {
         group: Group::Pods,
+        proof: "nft",
+        package: "nftables",
+    },
+    Need {
+        group: Group::Pods,
         proof: "runc",
         package: "runc",
     },

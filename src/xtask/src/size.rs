@@ -16,7 +16,7 @@ Examples:
 const BUDGETS: &[(&str, u64)] = &[("bin/pause", 1_200_000), ("images/pod.tar", 11_200_000)];
 
 /// Binaries that must run where there is no loader.
-const STATIC: &[&str] = &["pause", "ballast", "ballast-repo", "ballast-controller"];
+const STATIC: &[&str] = &["pause", "ballast", "ballast-init", "ballast-repo", "ballast-controller"];
 
 pub(crate) fn run(parser: lexopt::Parser) -> anyhow::Result<()> {
     no_arguments(parser)?;
