@@ -9,25 +9,32 @@
 //! - [`Netns`]: a network namespace (or a whole private machine view) that ends with the test
 //! - [`registries`]: the real registries that Maven built, started with little memory
 //! - [`control_plane`]: a real API server with etcd, for what watches Kubernetes
+//! - [`node`]: a whole cluster of one node, real Pods with our image as their sandbox
+//! - [`Forward`]: a port of loopback that leads into a namespace
+//! - [`suite`]: cases that share what is dear to start
 //! - [`golden`]: compare with a file, `UPDATE_EXPECT=1` writes it
 //! - [`wait_for`], [`poll`]: the only ways to wait: for a condition, with a deadline
 
 #![forbid(unsafe_code)]
 
 pub mod control_plane;
+pub mod forward;
 pub mod golden;
 pub mod http;
 pub mod load;
 pub mod netns;
+pub mod node;
 pub mod process;
 pub mod registries;
 pub mod repo;
 pub mod sandbox;
+pub mod suite;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub use forward::Forward;
 pub use netns::Netns;
 pub use process::Process;
 pub use tempfile::TempDir;

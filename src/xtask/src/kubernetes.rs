@@ -14,8 +14,8 @@ use anyhow::Context;
 use crate::{console, no_arguments, peers, workspace};
 
 pub(crate) const HELP: &str = "\
-Builds etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet and kubectl as
-one Go program, with a link for each, and prints the folder. Versions are in
+Builds etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kube-proxy, kubelet and
+kubectl as one Go program, with a link for each, and prints the folder. Versions are in
 tests/cluster/go.mod. The first time it downloads 190 MB and takes 5 minutes on two cores;
 what it built is kept in $XDG_CACHE_HOME/ballast/kubernetes (else ~/.cache/...), one folder
 for each state of tests/cluster.
@@ -36,11 +36,12 @@ const VERSION: (&str, &str, &str) = ("v1.34.4", "1", "34");
 const SOURCES: [&str; 3] = ["go.mod", "go.sum", "main.go"];
 
 /// The names that the program answers to.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     "etcd",
     "kube-apiserver",
     "kube-controller-manager",
     "kube-scheduler",
+    "kube-proxy",
     "kubelet",
     "kubectl",
 ];

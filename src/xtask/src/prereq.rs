@@ -26,6 +26,8 @@ pub(crate) enum Group {
     Images,
     /// Namespaces and real Pods.
     Pods,
+    /// A node of a cluster.
+    Node,
     /// Java servers.
     Registries,
     /// Peers of the benchmark.
@@ -135,6 +137,16 @@ const NEEDS: &[Need] = &[
         group: Group::Pods,
         proof: "/usr/lib/cni/bridge",
         package: "containernetworking-plugins",
+    },
+    Need {
+        group: Group::Node,
+        proof: "containerd",
+        package: "containerd",
+    },
+    Need {
+        group: Group::Node,
+        proof: "dnsmasq",
+        package: "dnsmasq-base",
     },
     Need {
         group: Group::Registries,
@@ -313,6 +325,7 @@ mod tests {
             Group::Build,
             Group::Images,
             Group::Pods,
+            Group::Node,
             Group::Registries,
             Group::Bench,
             Group::Peers,

@@ -75,6 +75,7 @@ pub(crate) fn prepare() -> anyhow::Result<()> {
         Group::Build,
         Group::Images,
         Group::Pods,
+        Group::Node,
         Group::Registries,
         Group::Bench,
         Group::Peers,

@@ -1,16 +1,21 @@
 //! A real Kubernetes API server with its etcd on loopback, for what watches and changes objects: no node, no scheduler, no
 //! controllers, so Pods are what a test says they are. Requests go through `kubectl proxy`, which speaks TLS for us. Not for:
-//! real containers. Source: Kubernetes, command lines of kube-apiserver and etcd.
+//! real containers; `node` starts those on top of it. Source: Kubernetes, command lines of kube-apiserver and etcd.
 
+mod certificates;
+
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
+use crate::forward::Forward;
 use crate::http::{Request, Response};
-use crate::{Process, TempDir, free_port, kubernetes, process, temp_dir, wait_for};
+use crate::{Netns, Process, TempDir, free_port, kubernetes, process, temp_dir, wait_for};
 
 /// Longest start on a busy machine; an idle one takes 3 s.
 const START: Duration = Duration::from_secs(90);
@@ -18,6 +23,12 @@ const START: Duration = Duration::from_secs(90);
 const ANSWER: Duration = Duration::from_secs(60);
 /// Who may do everything.
 const TOKEN: &str = "admin-token";
+/// Users by their tokens, as the API server's `--token-auth-file` has them: token, name, uid, groups.
+const USERS: &str = "admin-token,admin,1,\"system:masters\"
+kube-controller-manager,system:kube-controller-manager,2
+kube-scheduler,system:kube-scheduler,3
+kube-proxy,system:kube-proxy,4
+";
 
 /// API server and etcd; both end on drop, and their folder goes with them.
 pub struct ControlPlane {
@@ -26,9 +37,31 @@ pub struct ControlPlane {
     /// Of the proxy: `http://127.0.0.1:port`.
     url: String,
     _etcd: Process,
+    /// `None`: on the machine's own loopback.
+    place: Option<Place>,
+    /// The way from the machine's loopback to the API server in its namespace, on the same port.
+    _way: Option<Forward>,
     folder: TempDir,
     etcd_port: u16,
     port: u16,
+}
+
+/// Namespaces to run in, and an address of theirs that Pods reach.
+#[derive(Clone)]
+pub struct Place {
+    /// The namespaces.
+    pub netns: Arc<Netns>,
+    /// Of the node: where Pods find the API server.
+    pub address: Ipv4Addr,
+    /// Name of the node that may register.
+    pub node: &'static str,
+}
+
+impl Place {
+    fn command(place: Option<&Self>, program: &Path) -> Command {
+        let program = program.to_str().expect("a UTF-8 path");
+        place.map_or_else(|| Command::new(program), |place| place.netns.command(program))
+    }
 }
 
 impl ControlPlane {
@@ -38,22 +71,42 @@ impl ControlPlane {
     /// They don't start; with what they said.
     #[track_caller]
     pub fn start() -> Self {
-        let folder = temp_dir();
+        Self::start_at(None, temp_dir())
+    }
+
+    /// The same for a cluster with a node: in its namespaces, reached from here by the same kubeconfig. Pods need service
+    /// accounts then, which a controller manager makes.
+    ///
+    /// # Panics
+    /// They don't start; with what they said.
+    #[track_caller]
+    pub fn start_in(place: Place, folder: TempDir) -> Self {
+        Self::start_at(Some(place), folder)
+    }
+
+    #[track_caller]
+    fn start_at(place: Option<Place>, folder: TempDir) -> Self {
         let path = folder.path();
-        certificates(path);
+        certificates::make(path, place.as_ref());
+        std::fs::write(path.join("tokens.csv"), USERS).expect("the folder is ours");
         let etcd_port = free_port();
-        let etcd = etcd(path, etcd_port);
+        let etcd = etcd(path, etcd_port, place.as_ref());
         let port = free_port();
-        std::fs::write(path.join("kubeconfig"), kubeconfig(path, port, TOKEN)).expect("the folder is ours");
+        let way = place
+            .as_ref()
+            .map(|place| Forward::start(&place.netns, port, port).expect("the port was free a moment ago"));
         let mut plane = Self {
             apiserver: None,
             proxy: None,
             url: String::new(),
             _etcd: etcd,
+            place,
+            _way: way,
             folder,
             etcd_port,
             port,
         };
+        plane.kubeconfig_by("kubeconfig", TOKEN);
         let mut command = Command::new(kubernetes("kubectl"));
         command
             .arg("--kubeconfig")
@@ -78,7 +131,7 @@ impl ControlPlane {
     /// It does not come up; with what it said.
     #[track_caller]
     pub fn start_api(&mut self) {
-        let mut apiserver = apiserver(self.folder.path(), self.etcd_port, self.port);
+        let mut apiserver = apiserver(self.folder.path(), self.etcd_port, self.port, self.place.as_ref());
         wait_for(START, "the API server to be ready", || {
             assert!(apiserver.is_running(), "{}", apiserver.output());
             let ready = Request::new("GET", &format!("{}/readyz", self.url)).send();
@@ -120,8 +173,56 @@ impl ControlPlane {
             &json!({ "spec": { "expirationSeconds": 3600 } }),
         );
         let token = answer["status"]["token"].as_str().expect("a token was asked for");
-        let file = self.folder.path().join(format!("kubeconfig-{account}"));
-        std::fs::write(&file, kubeconfig(self.folder.path(), self.port, token)).expect("the folder is ours");
+        self.kubeconfig_by(&format!("kubeconfig-{account}"), token)
+    }
+
+    /// A kubeconfig of that name for whoever has the token.
+    ///
+    /// # Panics
+    /// It can't be written.
+    #[track_caller]
+    pub fn kubeconfig_by(&self, name: &str, token: &str) -> PathBuf {
+        self.write_kubeconfig(name, &json!({ "token": token }))
+    }
+
+    /// A kubeconfig of that name for whoever has the certificate `owner.crt`.
+    ///
+    /// # Panics
+    /// It can't be written.
+    #[track_caller]
+    pub fn kubeconfig_with(&self, name: &str, owner: &str) -> PathBuf {
+        let file = |end: &str| self.file(&format!("{owner}.{end}"));
+        let user = json!({ "client-certificate": file("crt"), "client-key": file("key") });
+        self.write_kubeconfig(name, &user)
+    }
+
+    /// Where a file of the folder is: certificates (`ca.crt`), keys (`sa.key`), kubeconfigs.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Answers requests with all rights, without TLS or a token: `http://127.0.0.1:port`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The API server's port, on loopback and on the node's address.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    #[track_caller]
+    fn write_kubeconfig(&self, name: &str, user: &Value) -> PathBuf {
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {
+                "server": format!("https://127.0.0.1:{}", self.port), "certificate-authority": self.file("ca.crt"),
+            }}],
+            "users": [{"name": "user", "user": user}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "user", "namespace": "default"}}],
+        });
+        let file = self.file(name);
+        std::fs::write(&file, config.to_string()).expect("the folder is ours");
         file
     }
 
@@ -179,12 +280,12 @@ impl ControlPlane {
 }
 
 #[track_caller]
-fn etcd(folder: &Path, port: u16) -> Process {
+fn etcd(folder: &Path, port: u16, place: Option<&Place>) -> Process {
     let (client, peer) = (
         format!("http://127.0.0.1:{port}"),
         format!("http://127.0.0.1:{}", free_port()),
     );
-    let mut command = Command::new(kubernetes("etcd"));
+    let mut command = Place::command(place, &kubernetes("etcd"));
     command
         .args(["--name", "e", "--unsafe-no-fsync", "--data-dir"])
         .arg(folder.join("etcd"))
@@ -197,12 +298,11 @@ fn etcd(folder: &Path, port: u16) -> Process {
 }
 
 #[track_caller]
-fn apiserver(folder: &Path, etcd_port: u16, port: u16) -> Process {
+fn apiserver(folder: &Path, etcd_port: u16, port: u16, place: Option<&Place>) -> Process {
     let file = |name: &str| folder.join(name).display().to_string();
-    let mut command = Command::new(kubernetes("kube-apiserver"));
+    let mut command = Place::command(place, &kubernetes("kube-apiserver"));
     command
         .arg(format!("--etcd-servers=http://127.0.0.1:{etcd_port}"))
-        .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
         .arg(format!("--secure-port={port}"))
         .arg("--service-cluster-ip-range=10.96.0.0/16")
         .arg(format!("--tls-cert-file={}", file("apiserver.crt")))
@@ -212,91 +312,21 @@ fn apiserver(folder: &Path, etcd_port: u16, port: u16) -> Process {
         .arg(format!("--service-account-signing-key-file={}", file("sa.key")))
         .arg(format!("--service-account-key-file={}", file("sa.pub")))
         .arg(format!("--token-auth-file={}", file("tokens.csv")))
-        .args([
-            "--authorization-mode=Node,RBAC",
-            "--allow-privileged=true",
-            "--endpoint-reconciler-type=none",
-        ])
-        // Nobody makes service accounts here, and without one it refuses Pods.
-        .arg("--disable-admission-plugins=ServiceAccount");
-    Process::spawn("kube-apiserver", &mut command).expect("it starts")
-}
-
-fn kubeconfig(folder: &Path, port: u16, token: &str) -> String {
-    let ca = folder.join("ca.crt");
-    let config = json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "test",
-        "clusters": [{"name": "test", "cluster": {"server": format!("https://127.0.0.1:{port}"), "certificate-authority": ca}}],
-        "users": [{"name": "user", "user": {"token": token}}],
-        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "user", "namespace": "default"}}],
-    });
-    config.to_string()
-}
-
-/// The authority, the API server's certificate, the key of service accounts, the table of tokens.
-#[track_caller]
-fn certificates(folder: &Path) {
-    let names = "subjectAltName=IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes.default.svc";
-    let new_key = [
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-    ];
-    let mut authority = vec![
-        "req",
-        "-x509",
-        "-keyout",
-        "ca.key",
-        "-out",
-        "ca.crt",
-        "-subj",
-        "/CN=test-ca",
-    ];
-    authority.extend(new_key);
-    let mut server = vec![
-        "req",
-        "-x509",
-        "-CA",
-        "ca.crt",
-        "-CAkey",
-        "ca.key",
-        "-keyout",
-        "apiserver.key",
-    ];
-    server.extend(["-out", "apiserver.crt", "-subj", "/CN=kube-apiserver", "-addext", names]);
-    server.extend([
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
-        "-addext",
-        "extendedKeyUsage=serverAuth",
-    ]);
-    server.extend(new_key);
-    let commands = [
-        authority,
-        server,
-        vec!["genrsa", "-out", "sa.key", "2048"],
-        vec!["rsa", "-in", "sa.key", "-pubout", "-out", "sa.pub"],
-    ];
-    for words in commands {
-        let done = Command::new("openssl")
-            .current_dir(folder)
-            .args(&words)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        assert!(
-            done.as_ref().is_ok_and(std::process::ExitStatus::success),
-            "openssl {words:?}: {done:?}"
-        );
+        .args(["--authorization-mode=Node,RBAC", "--allow-privileged=true"]);
+    if let Some(place) = place {
+        command
+            .arg("--bind-address=0.0.0.0")
+            .arg(format!("--advertise-address={}", place.address))
+            .arg("--kubelet-preferred-address-types=InternalIP")
+            .arg(format!("--kubelet-certificate-authority={}", file("ca.crt")))
+            .arg(format!("--kubelet-client-certificate={}", file("to-kubelet.crt")))
+            .arg(format!("--kubelet-client-key={}", file("to-kubelet.key")));
+    } else {
+        command
+            .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
+            .arg("--endpoint-reconciler-type=none")
+            // Nobody makes service accounts here, and without one it refuses Pods.
+            .arg("--disable-admission-plugins=ServiceAccount");
     }
-    std::fs::write(
-        folder.join("tokens.csv"),
-        format!("{TOKEN},admin,1,\"system:masters\"\n"),
-    )
-    .expect("the folder is ours");
+    Process::spawn("kube-apiserver", &mut command).expect("it starts")
 }
