@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-/// How long a line of the log waits for room in a standard stream, milliseconds; once there was none, lines wait no more until there is.
-pub(crate) const LOG_PATIENCE_MS: u16 = 1000;
+/// How long lines of the log wait for room in a standard stream, all that come in `LOG_PATIENCE_PERIOD` together; once there was
+/// none in time, they wait no more until there is.
+pub(crate) const LOG_PATIENCE: Duration = Duration::from_secs(1);
+/// See [`LOG_PATIENCE`].
+pub(crate) const LOG_PATIENCE_PERIOD: Duration = Duration::from_secs(60);
 /// Bytes written to it at once: as many as a pipe with any room takes (PIPE_BUF).
 pub(crate) const LOG_PART_BYTES: usize = 4096;
 /// Bytes of log kept in memory unless told otherwise (`--log-history-limit`); most that may be asked for.
