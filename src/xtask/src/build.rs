@@ -21,10 +21,13 @@ Examples:
   target/bin/ballast run demo/01-eureka/static/main.js
 ";
 
-/// What is built with which profile and flags. `pause` and `ballast` are mapped once a Pod: a static, non-relocatable file
+/// Packages that are built together, with which profile and flags.
+type Build = (&'static [&'static str], &'static str, &'static str);
+
+/// All that is built. `pause` and `ballast` are mapped once a Pod: a static, non-relocatable file
 /// has no relocations to apply, so none of its pages becomes private (for `ballast` 272 KB a Pod). A panic aborts, so nobody
 /// walks a stack: no tables for it, neither from Rust nor from C; those of libraries go when `ballast` is linked (its build.rs).
-const BUILDS: &[(&[&str], &str, &str)] = &[
+const BUILDS: &[Build] = &[
     (
         &["pause"],
         "tiny",
@@ -65,10 +68,29 @@ pub(crate) fn binaries() -> anyhow::Result<()> {
 /// # Errors
 /// Prerequisites or cargo's.
 pub(crate) fn binaries_for(arch: Arch) -> anyhow::Result<()> {
+    build(BUILDS, arch)
+}
+
+/// Builds those of this machine that the demo starts: the controller would drag in all of kube.
+///
+/// # Errors
+/// As [`binaries`].
+pub(crate) fn of_the_demo() -> anyhow::Result<()> {
+    let builds: Vec<Build> = BUILDS.iter().copied().filter(is_of_the_demo).collect();
+    build(&builds, Arch::HOST)
+}
+
+fn is_of_the_demo((packages, ..): &Build) -> bool {
+    ["pause", "ballast", "ballast-repo"]
+        .iter()
+        .any(|name| packages.contains(name))
+}
+
+fn build(builds: &[Build], arch: Arch) -> anyhow::Result<()> {
     arch.ensure()?;
     let folder = arch.bin();
     std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-    for (packages, profile, flags) in BUILDS {
+    for (packages, profile, flags) in builds {
         let mut cargo = workspace::cargo(&["build", "--locked", "--profile", profile, "--target", arch.triple()]);
         arch.tools(&mut cargo);
         for package in *packages {
@@ -96,4 +118,16 @@ fn install(from: &Path, to: &Path) -> anyhow::Result<()> {
     let new = to.with_extension("new");
     std::fs::copy(from, &new).with_context(|| format!("copy {}", from.display()))?;
     std::fs::rename(&new, to).with_context(|| format!("put {} in its place", to.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_does_without_the_controller() {
+        let rows = BUILDS.iter().filter(|build| is_of_the_demo(build));
+        let packages: Vec<&str> = rows.flat_map(|(packages, ..)| packages.iter().copied()).collect();
+        assert_eq!(packages, ["pause", "ballast", "ballast-repo"]);
+    }
 }

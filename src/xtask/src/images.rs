@@ -123,6 +123,22 @@ pub(crate) fn all() -> anyhow::Result<()> {
     })
 }
 
+/// Builds images of these names with their default arguments, for this machine.
+///
+/// # Errors
+/// As [`all`].
+///
+/// # Panics
+/// As [`archive`].
+pub(crate) fn some(names: &[&str]) -> anyhow::Result<()> {
+    prereq::ensure(&[Group::Images, Group::Pods])?;
+    std::fs::create_dir_all(workspace::images()).context("make target/images")?;
+    for name in names {
+        archive(name, &[], &workspace::images().join(format!("{name}.tar")))?;
+    }
+    Ok(())
+}
+
 /// Builds the Pod image, which is there already, once more.
 ///
 /// # Errors

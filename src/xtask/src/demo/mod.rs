@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the product's main job, from nothing, with proof. Builds everything, makes a machine of namespaces,
+//! `cargo xtask demo`: the product's main job, from nothing, with proof. Builds what it takes, makes a machine of namespaces,
 //! starts the real servers and Pods in it and shows what happens to them. Not for: how it is shown (report.rs).
 
 mod flow;
@@ -18,7 +18,7 @@ use machine::{GATEWAY, Machine};
 use report::Report;
 
 pub(crate) const HELP: &str = "\
-Builds everything and shows a real Eureka, a Spring Cloud Config Server, a Repo and two
+Builds all but the controller and shows a real Eureka, a Spring Cloud Config Server, a Repo and two
 podman Pods that register themselves; see demo/01-eureka. Takes root and a few minutes
 the first time, about one after that; leaves nothing running or mounted.
 
@@ -46,8 +46,8 @@ pub(crate) fn run(mut parser: lexopt::Parser) -> anyhow::Result<()> {
     prereq::ensure_root("the demo")?;
     prereq::ensure(&[Group::Build, Group::Images, Group::Pods, Group::Registries])?;
     if !is_built {
-        build::binaries()?;
-        images::all()?;
+        build::of_the_demo()?;
+        images::some(APP_IMAGES)?;
         registries::jars()?;
     }
     let infra = interrupt::work_folder();
