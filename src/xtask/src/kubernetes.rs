@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 
@@ -18,7 +18,7 @@ Builds etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kube-proxy
 kubectl as one Go program, with a link for each, and prints the folder. Versions are in
 tests/cluster/go.mod. The first time it downloads 190 MB and takes 5 minutes on two cores;
 what it built is kept in $XDG_CACHE_HOME/ballast/kubernetes (else ~/.cache/...), one folder
-for each state of tests/cluster.
+for each state of tests/cluster; those built last are kept, two of them.
 
 Needs Go 1.26 in PATH or /usr/local/go.
 
@@ -75,6 +75,9 @@ pub(crate) fn folder() -> anyhow::Result<PathBuf> {
     Ok(cache.join("kubernetes").join(format!("{:016x}", hasher.finish())))
 }
 
+/// Folders that are kept: this state's, and one for going back to.
+const KEPT: usize = 2;
+
 /// Makes sure that all parts are there and up to date.
 ///
 /// # Errors
@@ -91,6 +94,7 @@ pub(crate) fn parts() -> anyhow::Result<()> {
         let new = folder.join(format!("kubernetes.{}", std::process::id()));
         build(&new)?;
         std::fs::rename(&new, &program).with_context(|| format!("put {} in its place", program.display()))?;
+        forget_old(folder.parent().context("it lies in a folder")?, &folder)?;
     }
     for part in PARTS {
         let link = folder.join(part);
@@ -102,6 +106,47 @@ pub(crate) fn parts() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes folders of old states, `KEPT` less one beside `ours`: of those with a program the newest stay. One without is another
+/// process's that builds, or was cut short: it stays as long as a build may take.
+fn forget_old(cache: &Path, ours: &Path) -> anyhow::Result<()> {
+    let mut others: Vec<(SystemTime, PathBuf)> = Vec::new();
+    for entry in std::fs::read_dir(cache).with_context(|| format!("read {}", cache.display()))? {
+        let folder = entry.with_context(|| format!("read {}", cache.display()))?.path();
+        if folder == ours || !is_state(&folder) {
+            continue;
+        }
+        let built = std::fs::metadata(folder.join("kubernetes")).and_then(|data| data.modified());
+        match built {
+            Ok(time) => others.push((time, folder)),
+            Err(_) if is_older(&folder, DEADLINE) => remove(&folder)?,
+            Err(_) => {}
+        }
+    }
+    others.sort();
+    let too_many = others.len().saturating_sub(KEPT - 1);
+    others.iter().take(too_many).try_for_each(|(_, folder)| remove(folder))
+}
+
+/// Nothing but folders that [`folder`] names is ours to remove.
+fn is_state(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    folder.is_dir() && name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_older(path: &Path, age: Duration) -> bool {
+    let changed = std::fs::metadata(path).and_then(|data| data.modified());
+    changed.is_ok_and(|time| time.elapsed().is_ok_and(|elapsed| elapsed > age))
+}
+
+fn remove(folder: &Path) -> anyhow::Result<()> {
+    console::say(&format!("removing {}, parts of another state", folder.display()));
+    match std::fs::remove_dir_all(folder) {
+        // Another process removes it too.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.with_context(|| format!("remove {}", folder.display())),
+    }
 }
 
 fn build(program: &Path) -> anyhow::Result<()> {
@@ -125,4 +170,36 @@ fn build(program: &Path) -> anyhow::Result<()> {
 
 fn sources() -> PathBuf {
     workspace::root().join("tests/cluster")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_old_states_the_newest_stays() {
+        let cache = tempfile::tempdir().unwrap();
+        let at = |seconds: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let make = |name: &str, built: Option<u64>| {
+            let folder = cache.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            if let Some(seconds) = built {
+                let program = std::fs::File::create(folder.join("kubernetes")).unwrap();
+                program.set_modified(at(seconds)).unwrap();
+            }
+            folder
+        };
+        // Ours is the oldest, as after going back to a state.
+        let ours = make("0000000000000001", Some(100));
+        let oldest = make("0000000000000002", Some(200));
+        let newest = make("0000000000000003", Some(400));
+        let older = make("0000000000000004", Some(300));
+        let building = make("0000000000000005", None);
+        let broken = make("0000000000000006", None);
+        std::fs::File::open(&broken).unwrap().set_modified(at(1)).unwrap();
+        let foreign = make("somebody-else's", Some(1));
+        forget_old(cache.path(), &ours).unwrap();
+        let there = [&ours, &newest, &building, &foreign, &oldest, &older, &broken].map(|folder| folder.exists());
+        assert_eq!(there, [true, true, true, true, false, false, false]);
+    }
 }
