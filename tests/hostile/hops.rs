@@ -11,11 +11,18 @@ use crate::exchange;
 use crate::fronts::Front;
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: u\r\nX-Hop: 1\r\nConnection: close, x-hop, Host, X-Set\r\n\
-                       TE: trailers\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nUpgrade: h2c\r\nX-End: 1\r\n\r\n";
+                       HTTP2-Settings: AAMAAABk\r\nTE: trailers\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nUpgrade: h2c\r\nX-End: 1\r\n\r\n";
 const ANSWER: &str = "HTTP/1.1 200 OK\r\nX-Hop: 1\r\nConnection: X-Hop\r\nKeep-Alive: timeout=5\r\n\
                       Proxy-Connection: keep-alive\r\nUpgrade: h2c\r\nX-End: 1\r\nContent-Length: 2\r\n\r\nok";
 /// Not for the next one.
-const HOPS: [&str; 5] = ["te", "keep-alive", "proxy-connection", "upgrade", "x-hop"];
+const HOPS: [&str; 6] = [
+    "te",
+    "keep-alive",
+    "proxy-connection",
+    "upgrade",
+    "x-hop",
+    "http2-settings",
+];
 
 /// Tells the heads of the requests that come, and answers each in the same way.
 fn behind() -> (u16, mpsc::Receiver<String>) {

@@ -292,9 +292,9 @@ impl Part<'_> {
                 true
             }
             (10, _) => is(b"keep-alive"),
-            (14, _) => self.framing != Framing::Given && is(b"content-length"),
+            (14, _) if is(b"content-length") => self.framing != Framing::Given,
             (17, _) => is(b"transfer-encoding"),
-            (2 | 7 | 16, Lines::PassedOn { keeps_upgrade }) => hops::is_hop(headers, field, keeps_upgrade),
+            (2 | 7 | 14 | 16, Lines::PassedOn { keeps_upgrade }) => hops::is_hop(headers, field, keeps_upgrade),
             _ => false,
         };
         is_one || named.is_some_and(|named| self.is_named(field, named))

@@ -173,7 +173,7 @@ impl Headers {
     }
 
     /// Drops the lines that were received about the connection they came over, and are not for the next one: `connection` and
-    /// what it names, `te`, `proxy-connection`, and `upgrade` unless it is passed on (RFC 9110 7.6.1). Lines that were set
+    /// what it names, `te`, `proxy-connection`, `http2-settings`, and `upgrade` unless it is passed on (RFC 9110 7.6.1). Lines that were set
     /// since, and `host`, stay.
     pub fn drop_hops(&mut self, keeps_upgrade: bool) {
         let named = match self.get_all("connection").any(hops::names_more) {

@@ -1,5 +1,5 @@
 //! Lines of a received head that are about the connection it came over, and not for the next one: `te`, `proxy-connection`,
-//! `upgrade` unless it is passed on, and those that `connection` names. Not for what the encoder writes itself (`connection`, lengths).
+//! `http2-settings`, `upgrade` unless it is passed on, and those that `connection` names. Not for what the encoder writes itself (`connection`, lengths).
 //! What was set since the head was received is for the next connection: a name on a client's list must not take it away.
 //! Source: RFC 9110 7.6.1, 7.8, 10.1.4.
 use super::Headers;
@@ -13,6 +13,8 @@ pub(super) fn is_hop(headers: &Headers, field: &Field, keeps_upgrade: bool) -> b
     let is_one = match field.name_len {
         2 => is(b"te"),
         7 => !keeps_upgrade && is(b"upgrade"),
+        // A client has to name it (RFC 7540 3.2.1), and one that does not must not set up HTTP/2 behind us.
+        14 => is(b"http2-settings"),
         16 => is(b"proxy-connection"),
         _ => false,
     };

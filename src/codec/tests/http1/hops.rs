@@ -15,7 +15,8 @@ fn decoded(lines: &str) -> RequestHead {
 
 #[test]
 fn what_is_passed_on_and_what_is_not() {
-    let all = "TE: gzip\r\nProxy-Connection: close\r\nUpgrade: h2c\r\nKeep-Alive: 1\r\nA: 1\r\n";
+    let all =
+        "TE: gzip\r\nProxy-Connection: close\r\nUpgrade: h2c\r\nKeep-Alive: 1\r\nHTTP2-Settings: AAMAAABk\r\nA: 1\r\n";
     for (name, received, keeps_upgrade, passed) in [
         (
             "none",

@@ -14,6 +14,7 @@ fn a_request_and_its_response() {
             ("Host", "example.org"),
             ("X-One", "1"),
             ("Connection", "X-One"),
+            ("HTTP2-Settings", "AAMAAABk"),
             ("Accept", "*/*"),
         ],
     );
