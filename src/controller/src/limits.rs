@@ -51,6 +51,18 @@ pub(crate) const LEASE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest answer of the API server about one Pod.
 pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A Secret that a configuration names is read again this often: it is not watched, so that no more than `get` is needed.
+pub(crate) const SECRET_RECHECK: Duration = Duration::from_secs(60);
+
+/// First pause before a Secret that could not be read is tried again; it doubles up to [`SECRET_RECHECK`].
+pub(crate) const SECRET_RETRY: Duration = Duration::from_secs(1);
+
+/// The numbers in the status of configurations follow Pods after this.
+pub(crate) const STATUS_PAUSE: Duration = Duration::from_secs(2);
+
+/// Requests about configurations that are under way: Secrets and statuses.
+pub(crate) const CONCURRENT_CHORES: usize = 4;
+
 /// Events that may be made at once after a quiet time, and a second after that; those beyond are only logged.
 pub(crate) const EVENT_BURST: f64 = 50.0;
 /// See [`EVENT_BURST`].

@@ -12,6 +12,7 @@ mod config;
 mod config_map;
 mod error;
 mod events;
+mod infra_configuration;
 mod leader;
 mod limits;
 mod metrics;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use ballast_derive::configuration::{Configuration, effective};
 use ballast_derive::{BASE, Manifest, Settings, derive, needs_reload};
 use ballast_repo_client::pod::{POD_PATH, PodDocument};
 use ballast_repo_client::{Published, Target, Writer};
@@ -15,7 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::config_map;
 use crate::error::Error;
 use crate::limits::{CHECK_TIMEOUT, PUBLISH_TIMEOUT};
-use crate::reconcile::{Key, Kind, Pod};
+use crate::reconcile::{Key, Kind, Pod, SYSTEM};
 
 /// What was done.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +48,12 @@ impl Publisher {
     /// Whatever Repo or API server say; trying again is safe.
     ///
     /// Gives the UID of the object too, if it is there.
-    pub(crate) async fn publish(&self, key: &Key, pod: Option<Arc<Manifest>>) -> Result<(Option<String>, Done), Error> {
+    pub(crate) async fn publish(
+        &self,
+        key: &Key,
+        pod: Option<Arc<Manifest>>,
+        configurations: &[Configuration],
+    ) -> Result<(Option<String>, Done), Error> {
         match key.kind {
             Kind::Pod => {
                 let pod = match pod {
@@ -55,7 +61,7 @@ impl Publisher {
                     None => self.ask::<Pod>(key).await?.map(|pod| Arc::new(pod.manifest())),
                 };
                 let uid = pod.as_ref().and_then(|pod| pod.metadata.uid.clone());
-                Ok((uid, in_time(self.pod(key, pod.as_deref())).await?))
+                Ok((uid, in_time(self.pod(key, pod.as_deref(), configurations)).await?))
             }
             Kind::ConfigMap => {
                 let map = self.ask::<ConfigMap>(key).await?;
@@ -87,13 +93,17 @@ impl Publisher {
         }
     }
 
-    async fn pod(&self, key: &Key, pod: Option<&Manifest>) -> Result<Done, Error> {
+    async fn pod(&self, key: &Key, pod: Option<&Manifest>, configurations: &[Configuration]) -> Result<Done, Error> {
         // What has ended has nothing left to register, though its object stays.
         let living = pod.filter(|pod| !pod.has_ended());
-        let outcome = match living.map(|pod| derive(pod, &self.settings)).transpose() {
+        let derived = living.map(|pod| derive(pod, &effective(configurations, pod, SYSTEM, &self.settings)));
+        let outcome = match derived.transpose() {
             Ok(outcome) => outcome.unwrap_or_default(),
             Err(error) => return Ok(Done::Impossible(error.to_string())),
         };
+        if let Some(problem) = outcome.problem {
+            return Ok(Done::Impossible(problem));
+        }
         let Some(derived) = outcome.codebase else {
             return Ok(match self.delete(key).await? {
                 // A label that asks for something and gets nothing: whoever wrote it is told why.

@@ -37,6 +37,8 @@ pub struct Outcome {
     pub codebase: Option<Derived>,
     /// What in the labels means nothing or can't be done, for the person who wrote them.
     pub warnings: Vec<String>,
+    /// Why what the Pod is to have can't be told now: whatever it has stays as it is.
+    pub problem: Option<String>,
 }
 
 /// The name of the codebase of a Pod, whether or not it is to have one.
@@ -68,7 +70,13 @@ pub fn codebase_name(manifest: &Manifest) -> Result<String, Error> {
 pub fn derive(manifest: &Manifest, settings: &Settings) -> Result<Outcome, Error> {
     let name = codebase_name(manifest)?;
     let mut warnings = Vec::new();
-    let features = asked_for(manifest, &mut warnings);
+    let features = asked_for(manifest, settings, &mut warnings);
+    if let Some(problem) = features.iter().find_map(|feature| settings.problem(feature)) {
+        return Ok(Outcome {
+            problem: Some(problem.to_owned()),
+            ..Outcome::default()
+        });
+    }
     let wanted: Vec<&str> = FEATURES
         .iter()
         .filter(|row| features.contains(&row.name))
@@ -91,8 +99,8 @@ pub fn derive(manifest: &Manifest, settings: &Settings) -> Result<Outcome, Error
     warnings.retain(|warning| seen.insert(warning.clone()));
     if pod.features.is_empty() {
         return Ok(Outcome {
-            codebase: None,
             warnings,
+            ..Outcome::default()
         });
     }
     let mut text = serde_json::to_string(&pod).expect("a document of maps with text keys is JSON");
@@ -106,11 +114,15 @@ pub fn derive(manifest: &Manifest, settings: &Settings) -> Result<Outcome, Error
     Ok(Outcome {
         codebase: Some(codebase),
         warnings,
+        problem: None,
     })
 }
 
-fn asked_for<'a>(manifest: &'a Manifest, warnings: &mut Vec<String>) -> Vec<&'a str> {
-    let mut features = Vec::new();
+/// By labels, and by settings where no label says anything.
+fn asked_for<'a>(manifest: &'a Manifest, settings: &'a Settings, warnings: &mut Vec<String>) -> Vec<&'a str> {
+    let labels = &manifest.metadata.labels;
+    let is_left_open = |feature: &&str| !labels.contains_key(&format!("{PREFIX}{feature}"));
+    let mut features: Vec<&str> = settings.on().filter(is_left_open).collect();
     for (key, value) in &manifest.metadata.labels {
         let Some(feature) = key.strip_prefix(PREFIX).filter(|_| !PARAMETERS.contains(&key.as_str())) else {
             continue;
@@ -201,9 +213,12 @@ fn identity(manifest: &Manifest) -> (&str, &str) {
 mod tests {
     use std::path::Path;
 
-    use super::*;
+    use serde::Deserialize as _;
 
-    /// Each folder of tests/controller/ is a case: pod.yaml, perhaps settings.yaml, and what must come out.
+    use super::*;
+    use crate::configuration::{Configuration, effective};
+
+    /// Each folder of tests/controller/ is a case: pod.yaml, perhaps settings.yaml and configurations.yaml, and what must come out.
     #[test]
     fn golden() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/controller");
@@ -215,7 +230,13 @@ mod tests {
             };
             let settings = std::fs::read_to_string(case.join("settings.yaml")).unwrap_or_default();
             let manifest = Manifest::all_from_yaml(&pod).unwrap().remove(0);
-            let outcome = derive(&manifest, &Settings::from_yaml(&settings).unwrap()).unwrap();
+            let settings = Settings::from_yaml(&settings).unwrap();
+            let configurations = std::fs::read_to_string(case.join("configurations.yaml")).unwrap_or_default();
+            let configurations: Vec<Configuration> = serde_yaml::Deserializer::from_str(&configurations)
+                .filter_map(|document| Option::deserialize(document).unwrap())
+                .collect();
+            let settings = effective(&configurations, &manifest, "ballast-system", &settings);
+            let outcome = derive(&manifest, &settings).unwrap();
             let warnings = &outcome.warnings;
             let actual = outcome.codebase.map(|derived| {
                 let pod: Value = serde_json::from_str(&derived.files[POD_PATH]).unwrap();
@@ -230,6 +251,7 @@ mod tests {
                     "warnings": warnings, "pod": pod,
                 })
             });
+            let actual = actual.or_else(|| outcome.problem.map(|problem| serde_json::json!({ "problem": problem })));
             let actual = actual.or_else(|| (!warnings.is_empty()).then(|| serde_json::json!({ "warnings": warnings })));
             let actual = serde_json::to_string_pretty(&actual).unwrap() + "\n";
             check(&case.join("expected.json"), &actual);

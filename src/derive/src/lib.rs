@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod configuration;
 mod derive;
 mod error;
 pub mod features;
@@ -11,6 +12,7 @@ pub mod labels;
 mod manifest;
 mod ports;
 mod reload;
+pub mod selector;
 mod settings;
 
 pub use derive::{BASE, Derived, Outcome, codebase_name, derive};

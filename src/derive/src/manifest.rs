@@ -216,7 +216,7 @@ pub(crate) struct Condition {
 }
 
 /// `key:` with nothing behind it is null in YAML and means absent in Kubernetes.
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Default + Deserialize<'de>,

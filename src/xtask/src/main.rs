@@ -11,6 +11,7 @@ mod ci;
 mod console;
 mod demo;
 mod fuzz;
+mod generate;
 mod images;
 mod interrupt;
 mod kubernetes;
@@ -81,6 +82,12 @@ const STEPS: &[Step] = &[
         about: "the container images, into target/images",
         help: images::HELP,
         run: images::run,
+    },
+    Step {
+        name: "gen",
+        about: "files that are made from others, anew",
+        help: generate::HELP,
+        run: generate::run,
     },
     Step {
         name: "registries",

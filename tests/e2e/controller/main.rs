@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod config_maps;
+mod configurations;
 mod life;
 mod manifests;
 mod outages;

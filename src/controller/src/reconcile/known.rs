@@ -64,7 +64,7 @@ pub(crate) struct Known {
     /// By watch: what it has told since it began anew, until it has told all.
     listings: HashMap<u8, HashSet<Key>>,
     /// Watches (a bit each) that have told all at least once.
-    listed: u32,
+    listed: u64,
 }
 
 #[derive(Debug)]
@@ -72,7 +72,7 @@ struct Entry {
     pod: Arc<Manifest>,
     version: u64,
     /// The watches that show it, a bit each.
-    watches: u32,
+    watches: u64,
 }
 
 impl Known {
@@ -108,12 +108,30 @@ impl Known {
     /// Whether the first `watches` watches have told all that there is at least once: only then does "not seen" mean "not
     /// there".
     pub(crate) fn is_complete(&self, watches: usize) -> bool {
-        self.listed.count_ones() as usize >= watches
+        let wanted = u64::MAX.checked_shr(64u32.saturating_sub(u32::try_from(watches).unwrap_or(64)));
+        let wanted = wanted.unwrap_or(0);
+        self.listed & wanted == wanted
     }
 
-    /// Takes in what watch number `watch` (below 32) tells, and gives the Pods that may be different now.
+    /// Watch number `watch` is no more: what only it has shown is not known any longer. Gives the Pods that it has shown.
+    pub(crate) fn forget(&mut self, watch: u8) -> Vec<Key> {
+        let bit = 1u64 << watch;
+        self.listed &= !bit;
+        self.listings.remove(&watch);
+        let shown = self.pods.iter().filter(|(_, entry)| entry.watches & bit != 0);
+        let shown: Vec<Key> = shown.map(|(key, _)| key.clone()).collect();
+        shown.iter().for_each(|key| self.hide(key, bit));
+        shown
+    }
+
+    /// All Pods with their names.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &Manifest)> {
+        self.pods.iter().map(|(key, entry)| (key, &*entry.pod))
+    }
+
+    /// Takes in what watch number `watch` (below 64) tells, and gives the Pods that may be different now.
     pub(crate) fn apply(&mut self, watch: u8, seen: Seen) -> Vec<Key> {
-        let bit = 1u32 << watch;
+        let bit = 1u64 << watch;
         match seen {
             Seen::Listing => {
                 self.listings.insert(watch, HashSet::new());
@@ -160,7 +178,7 @@ impl Known {
         }
     }
 
-    fn put(&mut self, key: &Key, pod: Manifest, version: u64, bit: u32) {
+    fn put(&mut self, key: &Key, pod: Manifest, version: u64, bit: u64) {
         match self.pods.get_mut(key) {
             Some(entry) if entry.pod.uid() == pod.uid() => {
                 entry.watches |= bit;
@@ -190,7 +208,7 @@ impl Known {
         }
     }
 
-    fn hide(&mut self, key: &Key, bit: u32) {
+    fn hide(&mut self, key: &Key, bit: u64) {
         if let Some(entry) = self.pods.get_mut(key) {
             entry.watches &= !bit;
             if entry.watches == 0 {

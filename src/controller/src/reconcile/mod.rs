@@ -3,10 +3,14 @@
 //!
 //! - `pod_watch`, `config_map_watch`: events of the API server
 //! - `known`: the newest state of each object
+//! - `configuration_watch`, `configurations`, `configured`: what InfraConfigurations set, and whom a change of them concerns
 //! - `queue`: which object is next
 //! - `gate`: whether the Repo answers
 
 mod config_map_watch;
+mod configuration_watch;
+mod configurations;
+mod configured;
 mod gate;
 mod known;
 mod pod_watch;
@@ -14,12 +18,15 @@ mod queue;
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, SelectAll};
+use futures_util::stream::{BoxStream, FuturesUnordered, SelectAll};
+use kube::runtime::watcher;
+use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::error::{Error, causes};
@@ -28,6 +35,9 @@ use crate::limits::{CONCURRENT_EVENTS, CONCURRENT_PUBLISHES, SWEEP};
 use crate::metrics::Metrics;
 use crate::publish::{Done, Publisher, key_of};
 
+use configurations::Configurations;
+pub(crate) use configurations::SYSTEM;
+use configured::Chore;
 use gate::Gate;
 pub(crate) use known::{Key, Kind};
 use known::{Known, Seen};
@@ -40,12 +50,18 @@ enum Finished {
     Names(Result<Vec<String>, Error>),
 }
 
+/// Events of objects: kind, number of the watch, event.
+type Watches = SelectAll<BoxStream<'static, (Kind, u8, Result<Seen, watcher::Error>)>>;
+
 /// State of one term as leader.
 struct Term<'a> {
     publisher: &'a Publisher,
     features: &'a [String],
     pods: Known,
     config_maps: Known,
+    configurations: Configurations,
+    /// Namespaces whose Pods are watched whatever their labels: number of the watch, and what ends it when it is dropped.
+    namespaces: HashMap<String, (u8, oneshot::Sender<Infallible>)>,
     queue: Queue,
     gate: Gate,
     /// Known objects that have no codebase and should have none: UID and what was told about it.
@@ -53,6 +69,8 @@ struct Term<'a> {
     /// When the names in the Repo are looked at next; `None`: they are being looked at.
     sweep: Option<Instant>,
     running: FuturesUnordered<BoxFuture<'a, Finished>>,
+    /// Secrets that are read and statuses that are written.
+    chores: FuturesUnordered<BoxFuture<'a, Chore>>,
     /// Events under way, and how many more may be made.
     telling: FuturesUnordered<BoxFuture<'a, ()>>,
     allowance: Allowance,
@@ -66,7 +84,8 @@ struct Term<'a> {
 pub(crate) async fn run(publisher: &Publisher, config: &Config, metrics: &Metrics) -> Infallible {
     Metrics::set(&metrics.leading, 1);
     let features = &config.features;
-    let mut watches = SelectAll::new();
+    let mut watches = Watches::new();
+    let mut configurations = configuration_watch::configurations(publisher.client.clone());
     for (number, feature) in (0u8..).zip(features) {
         let events = pod_watch::pods(publisher.client.clone(), feature);
         watches.push(events.map(move |event| (Kind::Pod, number, event)).boxed());
@@ -78,11 +97,14 @@ pub(crate) async fn run(publisher: &Publisher, config: &Config, metrics: &Metric
         features,
         pods: Known::new(Kind::Pod),
         config_maps: Known::new(Kind::ConfigMap),
+        configurations: Configurations::default(),
+        namespaces: HashMap::new(),
         queue: Queue::default(),
         gate: Gate::default(),
         unserved: HashMap::new(),
         sweep: Some(Instant::now()),
         running: FuturesUnordered::new(),
+        chores: FuturesUnordered::new(),
         telling: FuturesUnordered::new(),
         allowance: Allowance::new(Instant::now()),
         reporter: &config.identity,
@@ -90,6 +112,7 @@ pub(crate) async fn run(publisher: &Publisher, config: &Config, metrics: &Metric
     };
     let mut resync = tokio::time::interval_at(tokio::time::Instant::now() + config.resync, config.resync);
     loop {
+        term.configure(&mut watches);
         term.start();
         term.measure();
         let wake = term.wake();
@@ -98,6 +121,11 @@ pub(crate) async fn run(publisher: &Publisher, config: &Config, metrics: &Metric
                 Ok(event) => term.seen(kind, watch, event),
                 Err(error) => tracing::warn!(?kind, watch, "watch: {}; trying again", causes(&error)),
             },
+            Some(told) = configurations.next() => match told {
+                Ok(told) => term.configurations.apply(told, Instant::now()),
+                Err(error) => tracing::warn!("watch of configurations: {}; trying again", causes(&error)),
+            },
+            Some(chore) = term.chores.next(), if !term.chores.is_empty() => term.chore_done(chore),
             Some(finished) = term.running.next(), if !term.running.is_empty() => term.finished(finished),
             Some(()) = term.telling.next(), if !term.telling.is_empty() => {}
             () = until(wake) => {}
@@ -111,6 +139,10 @@ impl<'a> Term<'a> {
     fn start(&mut self) {
         let now = Instant::now();
         let publisher = self.publisher;
+        // Published with half of what is set, a Pod would be registered somewhere else for a moment.
+        let Some(configurations) = self.configurations.current() else {
+            return;
+        };
         while self.running.len() < self.gate.room(now, CONCURRENT_PUBLISHES) {
             if self.sweep.is_some_and(|at| at <= now) && self.is_any_complete() {
                 self.sweep = None;
@@ -124,8 +156,9 @@ impl<'a> Term<'a> {
                 // Its contents are not watched but read when they are needed.
                 Kind::ConfigMap => None,
             };
+            let configurations = Arc::clone(&configurations);
             self.running.push(Box::pin(async move {
-                let done = publisher.publish(&key, pod).await;
+                let done = publisher.publish(&key, pod, &configurations).await;
                 Finished::Publish(key, done)
             }));
         }
@@ -141,7 +174,15 @@ impl<'a> Term<'a> {
     /// When to look again though nothing happens. What is due and could not be started waits for room, so the end of other
     /// work wakes it.
     fn wake(&self) -> Option<Instant> {
+        [self.wake_to_publish(), self.wake_to_configure()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn wake_to_publish(&self) -> Option<Instant> {
         let now = Instant::now();
+        self.configurations.current()?;
         match self.gate.opens() {
             Some(at) if at > now => Some(at),
             _ if self.running.len() >= self.gate.room(now, CONCURRENT_PUBLISHES) => None,
@@ -160,6 +201,9 @@ impl<'a> Term<'a> {
         };
         for key in known.apply(watch, event) {
             self.queue.push(key);
+        }
+        if kind == Kind::Pod {
+            self.configurations.pods_changed(Instant::now());
         }
         if !was_complete && self.is_complete(kind) {
             let (what, number) = match kind {
@@ -299,7 +343,7 @@ impl<'a> Term<'a> {
 
     fn push_all(&mut self) {
         let known = self.pods.keys().chain(self.config_maps.keys());
-        known.for_each(|key| self.queue.push(key.clone()));
+        known.for_each(|key| self.queue.push_later(key.clone()));
     }
 }
 

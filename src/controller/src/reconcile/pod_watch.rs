@@ -81,10 +81,21 @@ impl Pod {
 /// Never ends; errors are followed by another try, later and later.
 pub(crate) fn pods(client: Client, feature: &str) -> impl Stream<Item = Result<Seen, watcher::Error>> + use<> {
     let selector = format!("{}{feature}", labels::PREFIX);
-    let config = watcher::Config::default().labels(&selector).timeout(WATCH_SECONDS);
+    watch(Api::all(client), watcher::Config::default().labels(&selector))
+}
+
+/// Events of all Pods of a namespace, where features are on for those without labels too.
+pub(crate) fn of_namespace(
+    client: Client,
+    namespace: &str,
+) -> impl Stream<Item = Result<Seen, watcher::Error>> + use<> {
+    watch(Api::namespaced(client, namespace), watcher::Config::default())
+}
+
+fn watch(pods: Api<Pod>, config: watcher::Config) -> impl Stream<Item = Result<Seen, watcher::Error>> + use<> {
     // A list begins with an event that no server had a part in, so it takes a time without errors to start anew.
     let backoff = ResetTimerBackoff::new(Pauses::default(), 4 * WATCH_RETRY.1);
-    watcher::watcher(Api::<Pod>::all(client), config)
+    watcher::watcher(pods, config.timeout(WATCH_SECONDS))
         .backoff(backoff)
         .map(|event| event.map(seen))
         .boxed()

@@ -1,7 +1,7 @@
 //! Which Pods are to be published next: each waits once, is worked on by one at a time, and is tried again, later and later,
 //! when that failed. Pure: time comes in as an argument. Not for: the work itself.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::known::Key;
@@ -11,8 +11,10 @@ use crate::limits::{FIRST_RETRY, MAX_RETRY};
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     ready: VecDeque<Key>,
-    /// What is in `ready`.
-    waiting: HashSet<Key>,
+    /// Those that wait until nothing else does.
+    later: VecDeque<Key>,
+    /// What waits, and whether in `later`; an entry there that is not so any longer is passed over.
+    waiting: HashMap<Key, bool>,
     /// What is being worked on, and whether it changed meanwhile.
     running: HashMap<Key, bool>,
     /// When to try again.
@@ -31,7 +33,22 @@ impl Queue {
         if let Some(at) = self.failed.get_mut(&key).and_then(|(_, at)| at.take()) {
             self.retries.remove(&(at, key.clone()));
         }
-        if self.waiting.insert(key.clone()) {
+        self.make_ready(key);
+    }
+
+    /// As [`Queue::push`], but behind all that changed by itself: what concerns very many must not keep others waiting.
+    pub(crate) fn push_later(&mut self, key: Key) {
+        let is_due = self.running.contains_key(&key) || self.failed.contains_key(&key);
+        if is_due {
+            self.push(key);
+        } else if !self.waiting.contains_key(&key) {
+            self.waiting.insert(key.clone(), true);
+            self.later.push_back(key);
+        }
+    }
+
+    fn make_ready(&mut self, key: Key) {
+        if self.waiting.insert(key.clone(), false) != Some(false) {
             self.ready.push_back(key);
         }
     }
@@ -46,12 +63,18 @@ impl Queue {
                 if let Some((_, at)) = self.failed.get_mut(&key) {
                     *at = None;
                 }
-                if self.waiting.insert(key.clone()) {
-                    self.ready.push_back(key);
-                }
+                self.make_ready(key);
             }
         }
-        let key = self.ready.pop_front()?;
+        let key = match self.ready.pop_front() {
+            Some(key) => key,
+            None => loop {
+                let key = self.later.pop_front()?;
+                if self.waiting.get(&key) == Some(&true) {
+                    break key;
+                }
+            },
+        };
         self.waiting.remove(&key);
         self.running.insert(key.clone(), false);
         Some(key)
@@ -64,7 +87,7 @@ impl Queue {
 
     /// How many wait, those included that are tried again later.
     pub(crate) fn len(&self) -> usize {
-        self.ready.len() + self.retries.len()
+        self.waiting.len() + self.retries.len()
     }
 
     /// The work on a Pod went well.
@@ -171,6 +194,25 @@ mod tests {
         assert_eq!(queue.pop(now), Some(key("b")));
         assert_eq!(queue.pop(now), Some(key("a")));
         assert_eq!(queue.pop(now), None);
+    }
+
+    #[test]
+    fn what_changed_by_itself_comes_first() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        for name in ["a", "b", "c"] {
+            queue.push_later(key(name));
+        }
+        queue.push(key("c"));
+        queue.push_later(key("c"));
+        queue.push(key("d"));
+        assert_eq!(queue.len(), 4);
+        let order: Vec<Key> = std::iter::from_fn(|| queue.pop(now)).collect();
+        assert_eq!(order, ["c", "d", "a", "b"].map(key));
+        queue.push_later(key("a"));
+        assert_eq!(queue.pop(now), None, "a is being worked on");
+        queue.done(&key("a"));
+        assert_eq!(queue.pop(now), Some(key("a")));
+        assert_eq!(queue.len(), 0);
     }
 
     #[test]
