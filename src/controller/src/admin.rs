@@ -6,42 +6,26 @@ use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
-use crate::limits::{ACCEPT_PAUSE, ADMIN_CONNECTIONS, ADMIN_TIMEOUT};
+use crate::limits::{ADMIN_CONNECTIONS, ADMIN_TIMEOUT};
 use crate::metrics::Metrics;
+use crate::serve::{Bounds, plain};
 
 /// Answers for ever.
 pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>) -> Infallible {
-    let permits = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
-    loop {
-        let permit = Arc::clone(&permits).acquire_owned().await;
-        let permit = permit.expect("nobody closes the semaphore");
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        let metrics = Arc::clone(&metrics);
-        tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let answer = answer(&request, &metrics);
-                async { Ok::<_, Infallible>(answer) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(ADMIN_TIMEOUT)
-                .keep_alive(false)
-                .serve_connection(TokioIo::new(stream), service);
-            // One request a connection, and who does not read its answer is left.
-            drop(tokio::time::timeout(2 * ADMIN_TIMEOUT, connection).await);
-            drop(permit);
-        });
-    }
+    let bounds = Bounds {
+        places: ADMIN_CONNECTIONS,
+        idle: ADMIN_TIMEOUT,
+        // One request a connection, and who does not read its answer is left.
+        life: Some(2 * ADMIN_TIMEOUT),
+    };
+    crate::serve::serve(listener, bounds, plain, move |request| {
+        let answer = answer(&request, &metrics);
+        async { answer }
+    })
+    .await
 }
 
 fn answer(request: &Request<Incoming>, metrics: &Metrics) -> Response<String> {

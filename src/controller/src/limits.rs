@@ -71,8 +71,8 @@ pub(crate) const EVENTS_PER_SECOND: f64 = 5.0;
 /// Events that are under way; those beyond are only logged.
 pub(crate) const CONCURRENT_EVENTS: usize = 8;
 
-/// Connections to `--listen` at a time; more wait in the kernel.
-pub(crate) const ADMIN_CONNECTIONS: usize = 16;
+/// Connections to `--listen` at a time; one more ends the one that has been idle longest.
+pub(crate) const ADMIN_CONNECTIONS: usize = 64;
 /// Time for a request to arrive there; its answer has as much again.
 pub(crate) const ADMIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause after a failed accept (no file descriptors left).

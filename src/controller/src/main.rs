@@ -18,6 +18,7 @@ mod limits;
 mod metrics;
 mod publish;
 mod reconcile;
+mod serve;
 mod token;
 
 use std::process::ExitCode;
