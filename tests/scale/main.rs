@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use ballast_tests::control_plane::ControlPlane;
 use ballast_tests::repo::Repo;
-use ballast_tests::{Process, bin, poll, repo_path, temp_dir};
+use ballast_tests::{Process, bin, poll, temp_dir};
 use serde_json::{Value, json};
 
 /// What writers show.
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let pods = pods.unwrap_or(10_000).max(1);
     let folder = temp_dir();
     let plane = ControlPlane::start();
-    plane.kubectl(&["apply", "-k", repo_path("k8s").to_str().expect("a UTF-8 path")]);
+    plane.install();
     let kubeconfig = plane.kubeconfig_of("ballast-system", "ballast-controller");
     let data = folder.path().join("data");
     let args = ["--data", data.to_str().expect("a UTF-8 path")];

@@ -1,4 +1,5 @@
-//! What kubelet and Prometheus ask: GET /healthz (an answer means that the one thread of this program goes on) and GET /metrics.
+//! What kubelet and Prometheus ask: GET /healthz (an answer means that the one thread of this program goes on), GET /readyz (the
+//! webhook, where there is one, has a certificate) and GET /metrics.
 //! Nothing can be changed here and nothing secret is told. Not for: what the numbers are (`metrics.rs`).
 
 use std::convert::Infallible;
@@ -14,7 +15,11 @@ use crate::metrics::Metrics;
 use crate::serve::{Bounds, plain};
 
 /// Answers for ever.
-pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>) -> Infallible {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    metrics: Arc<Metrics>,
+    is_ready: impl Fn() -> bool + Clone + Send + Sync + 'static,
+) -> Infallible {
     let bounds = Bounds {
         places: ADMIN_CONNECTIONS,
         idle: ADMIN_TIMEOUT,
@@ -22,18 +27,26 @@ pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>) -> Infal
         life: Some(2 * ADMIN_TIMEOUT),
     };
     crate::serve::serve(listener, bounds, plain, move |request| {
-        let answer = answer(&request, &metrics);
+        let answer = answer(&request, &metrics, is_ready());
         async { answer }
     })
     .await
 }
 
-fn answer(request: &Request<Incoming>, metrics: &Metrics) -> Response<String> {
+fn answer(request: &Request<Incoming>, metrics: &Metrics, is_ready: bool) -> Response<String> {
     let (status, text) = match (request.method(), request.uri().path()) {
         (&Method::GET, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
+        (&Method::GET, "/readyz") if is_ready => (StatusCode::OK, "ok\n".to_owned()),
+        (&Method::GET, "/readyz") => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the webhook has no certificate yet\n".to_owned(),
+        ),
         (&Method::GET, "/metrics") => (StatusCode::OK, metrics.text()),
-        (_, "/healthz" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "GET only\n".to_owned()),
-        _ => (StatusCode::NOT_FOUND, "there are /healthz and /metrics\n".to_owned()),
+        (_, "/healthz" | "/readyz" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "GET only\n".to_owned()),
+        _ => (
+            StatusCode::NOT_FOUND,
+            "there are /healthz, /readyz and /metrics\n".to_owned(),
+        ),
     };
     let mut response = Response::new(text);
     *response.status_mut() = status;

@@ -18,7 +18,7 @@ use crate::leader::Election;
 use crate::limits::CONCURRENT_PUBLISHES;
 use crate::metrics::Metrics;
 use crate::publish::Publisher;
-use crate::{admin, reconcile, token};
+use crate::{admin, reconcile, token, webhook};
 
 /// Runs until INT or TERM.
 ///
@@ -38,6 +38,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
         settings,
     };
     let metrics = Arc::new(Metrics::default());
+    let is_ready = webhook(config, &publisher, &metrics).await?;
     let listener = match config.listen {
         Some(address) => Some(
             TcpListener::bind(address)
@@ -49,7 +50,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
     if let Some(listener) = listener {
         tracing::info!("healthz and metrics on http://{}", listener.local_addr()?);
         // Ends with the runtime.
-        drop(tokio::spawn(admin::serve(listener, Arc::clone(&metrics))));
+        drop(tokio::spawn(admin::serve(listener, Arc::clone(&metrics), is_ready)));
     }
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tracing::info!(features = ?config.features, repo = config.repo, "started");
@@ -87,7 +88,7 @@ async fn lead(
 ) -> Infallible {
     let Some(election) = election else {
         tracing::info!("leading: no lease is asked for");
-        return reconcile::run(publisher, config, metrics).await;
+        return act(publisher, config, metrics).await;
     };
     loop {
         election.acquire().await;
@@ -104,10 +105,48 @@ async fn lead(
             biased;
             () = is_over => tracing::warn!("leading no longer: the lease was not renewed in time"),
             reason = election.hold() => tracing::warn!("leading no longer: {reason}"),
-            never = reconcile::run(publisher, config, metrics) => match never {},
+            never = act(publisher, config, metrics) => match never {},
         }
         metrics.step_down();
     }
+}
+
+/// What the one that leads does.
+async fn act(publisher: &Publisher, config: &Config, metrics: &Metrics) -> Infallible {
+    tokio::select! {
+        never = reconcile::run(publisher, config, metrics) => match never {},
+        never = webhook::keep_authority(publisher.client.clone(), &config.webhook) => match never {},
+    }
+}
+
+/// Starts the webhook, where there is one, and gives what tells whether it can answer.
+async fn webhook(
+    config: &Config,
+    publisher: &Publisher,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<impl Fn() -> bool + Clone + Send + Sync + 'static> {
+    let options = &config.webhook;
+    let (send, certificate) = tokio::sync::watch::channel(None);
+    if let Some(address) = options.listen {
+        let features = publisher.settings.clone();
+        let settings = match &options.settings {
+            Some(path) => {
+                let settings = webhook::Settings::from_yaml(&read(path)?, features);
+                settings.with_context(|| path.display().to_string())?
+            }
+            None => webhook::Settings::from_yaml("", features)?,
+        };
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("listen on {address}"))?;
+        tracing::info!("webhook on https://{}", listener.local_addr()?);
+        let follow = webhook::follow_certificate(publisher.client.clone(), options.secret.clone(), options.life, send);
+        let serve = webhook::serve(listener, certificate.clone(), Arc::new(settings), Arc::clone(metrics));
+        // Both end with the runtime.
+        drop(tokio::spawn(follow));
+        drop(tokio::spawn(serve));
+    }
+    let has_webhook = options.listen.is_some();
+    Ok(move || !has_webhook || certificate.borrow().is_some())
 }
 
 async fn client(config: &Config) -> anyhow::Result<kube::Client> {

@@ -8,9 +8,14 @@ use std::time::Duration;
 use lexopt::prelude::{Long, Short};
 
 use crate::limits::{MAX_FEATURES, RESYNC_SECONDS};
+use crate::webhook;
 
 /// What `--help` prints.
-pub(crate) const HELP: &str = "\
+pub(crate) fn help() -> String {
+    format!("{HELP}\n{}{HELP_END}", webhook::options::HELP)
+}
+
+const HELP: &str = "\
 ballast-controller: publishes the codebase of every labelled Pod to the Repo
 
 usage: ballast-controller [options]
@@ -33,7 +38,9 @@ options:
   --no-lease         act at once: there is no other controller
   --identity NAME    who we are in the Lease, another name for each (default: the host's and a number)
   --help, --version
+";
 
+const HELP_END: &str = "
 environment: BALLAST_LOG sets the level (error, warn, info, debug)
 
 examples:
@@ -80,6 +87,7 @@ pub(crate) struct Config {
     /// `None`: act at once.
     pub(crate) lease: Option<ObjectName>,
     pub(crate) identity: String,
+    pub(crate) webhook: webhook::Options,
 }
 
 /// An object of the cluster, by namespace and name.
@@ -114,6 +122,7 @@ pub(crate) fn parse(
     let (mut token_secret, mut resync) = (None, Duration::from_secs(RESYNC_SECONDS));
     let mut listen = None;
     let (mut kubeconfig, mut context) = (None, None);
+    let mut webhook = webhook::Options::default();
     let (mut lease, mut identity) = (Some(object_name("--lease", DEFAULT_LEASE)?), None);
     let mut features: Vec<String> = FEATURES.map(str::to_owned).to_vec();
     while let Some(arg) = parser.next().map_err(|e| e.to_string())? {
@@ -133,6 +142,10 @@ pub(crate) fn parse(
             Long("lease") => lease = Some(object_name("--lease", &text(&mut parser)?)?),
             Long("no-lease") => lease = None,
             Long("identity") => identity = Some(text(&mut parser)?).filter(|name| !name.is_empty()),
+            Long(flag) if webhook::Options::knows(flag) => {
+                let flag = flag.to_owned();
+                webhook.set(&flag, text(&mut parser)?)?;
+            }
             other => return Err(other.unexpected().to_string()),
         }
     }
@@ -160,6 +173,7 @@ pub(crate) fn parse(
         context,
         lease,
         identity: identity.unwrap_or_else(default_identity),
+        webhook,
     })))
 }
 
@@ -193,7 +207,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// `namespace/name`.
-fn object_name(flag: &str, text: &str) -> Result<ObjectName, String> {
+pub(crate) fn object_name(flag: &str, text: &str) -> Result<ObjectName, String> {
     let is_name = |part: &str| {
         let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
         !part.is_empty() && part.len() <= 253 && part.chars().all(is_inner)

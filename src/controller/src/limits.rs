@@ -77,3 +77,21 @@ pub(crate) const ADMIN_CONNECTIONS: usize = 64;
 pub(crate) const ADMIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause after a failed accept (no file descriptors left).
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections to the webhook at a time; one more ends the one that has been idle longest. An API server needs one for each
+/// review that is under way.
+pub(crate) const WEBHOOK_CONNECTIONS: usize = 64;
+/// How long one may be idle: longer than API servers keep theirs (90 s), so that they close first and no review is lost.
+pub(crate) const WEBHOOK_IDLE: Duration = Duration::from_secs(180);
+/// Time for a handshake, and for a review to arrive.
+pub(crate) const REVIEW_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest review. An object of the API server has at most 1.5 MiB (etcd's limit), and its review little more.
+pub(crate) const REVIEW_BYTES: usize = 2 << 20;
+/// Warnings in an answer, and letters of each. Source: Kubernetes, admission webhooks, "warnings".
+pub(crate) const WARNINGS: usize = 10;
+/// See [`WARNINGS`].
+pub(crate) const WARNING_CHARS: usize = 200;
+/// Pause between two looks for a certificate while there is none.
+pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_millis(500);
+/// Authorities of the webhook that count at a time: two, and more only where somebody shortened their lives.
+pub(crate) const AUTHORITIES: usize = 4;

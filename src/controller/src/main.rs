@@ -20,6 +20,7 @@ mod publish;
 mod reconcile;
 mod serve;
 mod token;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
     };
     let config = match command {
         Command::Help => {
-            say(&mut std::io::stdout(), config::HELP);
+            say(&mut std::io::stdout(), &config::help());
             return ExitCode::SUCCESS;
         }
         Command::Version => {

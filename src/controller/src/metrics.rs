@@ -22,6 +22,9 @@ pub(crate) struct Metrics {
     deleted: AtomicU64,
     impossible: AtomicU64,
     pub(crate) failed: AtomicU64,
+    reviews_patched: AtomicU64,
+    reviews_unchanged: AtomicU64,
+    reviews_refused: AtomicU64,
 }
 
 impl Metrics {
@@ -34,6 +37,16 @@ impl Metrics {
             Done::Published(Published::Unchanged, _) | Done::Nothing | Done::Foreign => &self.unchanged,
             Done::Deleted => &self.deleted,
             Done::Impossible(_) => &self.impossible,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a request to the webhook: whether its Pod was changed; `None`: it was no review.
+    pub(crate) fn reviewed(&self, is_patched: Option<bool>) {
+        let counter = match is_patched {
+            Some(true) => &self.reviews_patched,
+            Some(false) => &self.reviews_unchanged,
+            None => &self.reviews_refused,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
@@ -71,9 +84,7 @@ impl Metrics {
             let name = format!("ballast_controller_{name}");
             writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}").expect("text takes all");
         }
-        let name = "ballast_controller_publishes_total";
-        writeln!(text, "# HELP {name} publishes by outcome\n# TYPE {name} counter").expect("text takes all");
-        let counters = [
+        let publishes = [
             ("created", &self.created),
             ("in_place", &self.in_place),
             ("version", &self.versions),
@@ -82,11 +93,23 @@ impl Metrics {
             ("impossible", &self.impossible),
             ("failed", &self.failed),
         ];
-        for (outcome, counter) in counters {
-            let value = counter.load(Ordering::Relaxed);
-            writeln!(text, "{name}{{outcome=\"{outcome}\"}} {value}").expect("text takes all");
-        }
+        let reviews = [
+            ("patched", &self.reviews_patched),
+            ("unchanged", &self.reviews_unchanged),
+            ("refused", &self.reviews_refused),
+        ];
+        counters(&mut text, "publishes", "publishes by outcome", &publishes);
+        counters(&mut text, "reviews", "requests to the webhook by outcome", &reviews);
         text
+    }
+}
+
+fn counters(text: &mut String, family: &str, help: &str, counters: &[(&str, &AtomicU64)]) {
+    let name = format!("ballast_controller_{family}_total");
+    writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter").expect("text takes all");
+    for (outcome, counter) in counters {
+        let value = counter.load(Ordering::Relaxed);
+        writeln!(text, "{name}{{outcome=\"{outcome}\"}} {value}").expect("text takes all");
     }
 }
 

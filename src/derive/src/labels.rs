@@ -1,7 +1,7 @@
 //! Every label and annotation of ours: key, meaning, allowed values. Not for: what follows from them (`features/`).
 //! Source: design.md section 4.
 
-/// What all our keys begin with. A label `infra.flomesh.io/X: 'true'` turns the feature `X` on, by rule; the two labels of
+/// What all our keys begin with. A label `infra.flomesh.io/X: 'true'` turns the feature `X` on, by rule; the labels of
 /// [`PARAMETERS`] are no features.
 pub const PREFIX: &str = "infra.flomesh.io/";
 
@@ -9,6 +9,9 @@ pub const PREFIX: &str = "infra.flomesh.io/";
 pub const REGISTRY: &str = "infra.flomesh.io/registry";
 /// Turns the inbound proxy on. `true` or `false`; absent: off.
 pub const PROXY: &str = "infra.flomesh.io/proxy";
+/// Asks the admission webhook for the agent as a sidecar (`true`), or for none (`false`); absent: as the webhook is set. It only
+/// counts when a Pod is created.
+pub const SIDECAR: &str = "infra.flomesh.io/sidecar";
 /// Service name to register. A label value that is not empty; absent: env `spring.application.name`, else [`APP`].
 pub const SERVICE_NAME: &str = "infra.flomesh.io/service-name";
 /// Ports to register. Numbers or names of declared ports, several by comma where it is an annotation, or by `_` or `.`
@@ -20,4 +23,4 @@ pub const APP: &str = "app";
 pub const METADATA_PREFIX: &str = "infra.flomesh.io/metadata.";
 
 /// Labels that are settings of features, not features.
-pub const PARAMETERS: &[&str] = &[PORT, SERVICE_NAME];
+pub const PARAMETERS: &[&str] = &[PORT, SERVICE_NAME, SIDECAR];

@@ -11,6 +11,10 @@ pub const POD_PATH: &str = "/config/pod.json";
 /// The value of [`PodDocument::schema`] that this version writes.
 pub const SCHEMA: u32 = 1;
 
+/// Name of the container that is our agent as a sidecar. Where [`Spec::containers`] has it, the agent of the sandbox leaves
+/// the Pod to it.
+pub const SIDECAR: &str = "ballast-agent";
+
 /// The whole document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -10,4 +10,5 @@ mod life;
 mod manifests;
 mod outages;
 mod replicas;
+mod webhook;
 mod world;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::world::{SOON, turn};
 
 /// Every kind with the path of its list, and the names that must be there.
-const OBJECTS: [(&str, &[&str]); 9] = [
+const OBJECTS: [(&str, &[&str]); 10] = [
     (
         "/apis/apps/v1/namespaces/ballast-system/deployments",
         &["ballast-controller"],
@@ -19,7 +19,10 @@ const OBJECTS: [(&str, &[&str]); 9] = [
         "/apis/apps/v1/namespaces/ballast-system/statefulsets",
         &["ballast-repo"],
     ),
-    ("/api/v1/namespaces/ballast-system/services", &["ballast-repo"]),
+    (
+        "/api/v1/namespaces/ballast-system/services",
+        &["ballast-repo", "ballast-webhook"],
+    ),
     (
         "/api/v1/namespaces/ballast-system/serviceaccounts",
         &["ballast-controller"],
@@ -30,17 +33,21 @@ const OBJECTS: [(&str, &[&str]); 9] = [
     ),
     (
         "/apis/networking.k8s.io/v1/namespaces/ballast-system/networkpolicies",
-        &["ballast-controller", "ballast-repo", "deny-all"],
+        &["ballast-controller", "ballast-repo", "ballast-webhook", "deny-all"],
     ),
     (
         "/apis/rbac.authorization.k8s.io/v1/namespaces/ballast-system/roles",
-        &["ballast-controller"],
+        &["ballast-controller", "ballast-webhook"],
     ),
     (
         "/apis/rbac.authorization.k8s.io/v1/namespaces/ballast-system/rolebindings",
-        &["ballast-controller"],
+        &["ballast-controller", "ballast-webhook"],
     ),
     ("/apis/coordination.k8s.io/v1/namespaces/ballast-system/leases", &[]),
+    (
+        "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+        &["ballast-webhook"],
+    ),
 ];
 
 #[test]
@@ -68,10 +75,40 @@ fn the_manifests_are_taken_and_give_no_more_than_is_needed() {
             .collect();
         assert_eq!(found, names, "{path}");
     }
+    cert_manager(&plane);
     restricted(&plane);
     ways_out(&plane);
     rights(&plane);
     the_token_is_made_once(&plane);
+}
+
+/// The overlay takes the certificate from cert-manager: the controllers make none, and have no right to. Its own kinds are not
+/// known here, so nobody says that they are right.
+fn cert_manager(plane: &ControlPlane) {
+    let built = |folder: &str| plane.kubectl(&["kustomize", repo_path(folder).to_str().expect("a UTF-8 path")]);
+    let (own, overlay) = (built("k8s"), built("k8s/overlays/cert-manager"));
+    let has = |text: &str, line: &str| text.lines().any(|seen| seen.trim() == line);
+    for (line, in_own, in_overlay) in [
+        ("- --webhook=0.0.0.0:8443", true, true),
+        ("- --webhook-ca=ballast-webhook", true, false),
+        ("- mutatingwebhookconfigurations", true, false),
+        (
+            "cert-manager.io/inject-ca-from: ballast-system/ballast-webhook",
+            false,
+            true,
+        ),
+        ("secretName: ballast-webhook-tls", false, true),
+    ] {
+        assert_eq!((has(&own, line), has(&overlay, line)), (in_own, in_overlay), "{line}");
+    }
+    let known: Vec<&str> = overlay
+        .split("\n---\n")
+        .filter(|document| !document.contains("apiVersion: cert-manager.io/"))
+        .collect();
+    let folder = temp_dir();
+    let file = folder.path().join("known.yaml");
+    std::fs::write(&file, known.join("\n---\n")).expect("the folder is ours");
+    plane.kubectl(&["apply", "--dry-run=server", "-f", file.to_str().expect("a UTF-8 path")]);
 }
 
 /// The Pods of all templates are let in where Pod Security is restricted; one that asks for more is not.
@@ -117,6 +154,7 @@ fn ways_out(plane: &ControlPlane) {
 
 fn rights(plane: &ControlPlane) {
     let own = Some("ballast-system");
+    let webhooks = ("admissionregistration.k8s.io", "mutatingwebhookconfigurations");
     // (verb, group, resource, name, namespace, allowed)
     let rows = [
         ("list", "", "pods", "", None, true),
@@ -134,6 +172,14 @@ fn rights(plane: &ControlPlane) {
         ("create", "", "secrets", "", own, true),
         ("create", "", "secrets", "", Some("shop"), false),
         ("update", "", "secrets", "ballast-repo-token", own, false),
+        ("get", "", "secrets", "ballast-webhook-tls", own, true),
+        ("update", "", "secrets", "ballast-webhook-tls", own, true),
+        ("delete", "", "secrets", "ballast-webhook-tls", own, false),
+        ("get", webhooks.0, webhooks.1, "ballast-webhook", None, true),
+        ("patch", webhooks.0, webhooks.1, "ballast-webhook", None, true),
+        ("patch", webhooks.0, webhooks.1, "other", None, false),
+        ("list", webhooks.0, webhooks.1, "", None, false),
+        ("create", webhooks.0, webhooks.1, "", None, false),
         ("list", "", "configmaps", "", None, true),
         ("watch", "", "configmaps", "", None, true),
         ("get", "", "configmaps", "scripts", Some("shop"), true),

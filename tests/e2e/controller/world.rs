@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ballast_tests::control_plane::ControlPlane;
 use ballast_tests::http::Response;
 use ballast_tests::repo::Repo;
-use ballast_tests::{Process, TempDir, bin, poll, repo_path, temp_dir, wait_for};
+use ballast_tests::{Process, TempDir, bin, poll, temp_dir, wait_for};
 use serde_json::{Value, json};
 
 /// Longest wait for what has no time of its own; a busy machine is given this much.
@@ -49,7 +49,7 @@ impl World {
         let folder = temp_dir();
         std::fs::write(folder.path().join("settings.yaml"), SETTINGS).expect("the folder is ours");
         let plane = ControlPlane::start();
-        plane.kubectl(&["apply", "-k", repo_path("k8s").to_str().expect("a UTF-8 path")]);
+        plane.install();
         let kubeconfig = plane.kubeconfig_of("ballast-system", "ballast-controller");
         // It keeps its address over restarts.
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
@@ -85,6 +85,12 @@ impl World {
     /// Starts a controller of that name; the ServiceAccount's rights are all it has.
     #[track_caller]
     pub(crate) fn controller(&self, identity: &str) -> Process {
+        self.controller_with(identity, &[])
+    }
+
+    /// The same, with more flags.
+    #[track_caller]
+    pub(crate) fn controller_with(&self, identity: &str, flags: &[&str]) -> Process {
         let mut command = Command::new(bin("ballast-controller"));
         command
             .args(["--repo", &format!("http://{}", self.repo_address)])
@@ -95,9 +101,18 @@ impl World {
             .arg(&self.kubeconfig)
             .arg("--settings")
             .arg(self.folder.path().join("settings.yaml"))
+            .args(flags)
             .env("BALLAST_REPO_TOKEN", TOKEN)
             .env("BALLAST_LOG", "info,ballast_controller=debug");
         Process::spawn(identity, &mut command).expect("it starts")
+    }
+
+    /// A file that goes with the world.
+    #[track_caller]
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).expect("the folder is ours");
+        path
     }
 
     /// Starts one and waits until it acts.

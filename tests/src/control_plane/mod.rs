@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::forward::Forward;
 use crate::http::{Request, Response};
-use crate::{Netns, Process, TempDir, free_port, kubernetes, process, temp_dir, wait_for};
+use crate::{Netns, Process, TempDir, free_port, kubernetes, process, repo_path, temp_dir, wait_for};
 
 /// Longest start on a busy machine; an idle one takes 3 s.
 const START: Duration = Duration::from_secs(90);
@@ -259,6 +259,39 @@ impl ControlPlane {
             answer.text()
         );
         answer.json()
+    }
+
+    /// Installs k8s/, as `kubectl apply -k` does. There is no service network, so the webhook's Service is nowhere: its address
+    /// becomes one where nobody listens, until [`ControlPlane::webhook_at`] sets another.
+    ///
+    /// # Panics
+    /// The API server does not take it.
+    #[track_caller]
+    pub fn install(&self) {
+        self.kubectl(&["apply", "-k", repo_path("k8s").to_str().expect("a UTF-8 path")]);
+        self.webhook_at(1);
+    }
+
+    /// Has the API server ask our webhook at this port of loopback. What else is set (failure policies, `caBundle`) stays.
+    ///
+    /// # Panics
+    /// k8s/ is not installed.
+    #[track_caller]
+    pub fn webhook_at(&self, port: u16) {
+        let path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/ballast-webhook";
+        // Refused when the controller writes meanwhile: then it is looked at again.
+        wait_for(ANSWER, "the webhook's address to be taken", || {
+            let mut configuration = self.done(&format!("GET {path}"), &Value::Null);
+            let webhooks = configuration["webhooks"].as_array_mut().expect("it has webhooks");
+            for webhook in webhooks {
+                let client = webhook["clientConfig"].as_object_mut().expect("each has one");
+                client.remove("service");
+                client.insert("url".to_owned(), json!(format!("https://127.0.0.1:{port}/mutate")));
+            }
+            let answer = self.send(&format!("PUT {path}"), &configuration);
+            assert!(matches!(answer.status, 200 | 409), "{}", answer.text());
+            answer.status == 200
+        });
     }
 
     /// What kubectl prints.
