@@ -67,6 +67,8 @@ pub(crate) struct Feed {
     told: Vec<String>,
     /// The Repo answers, but does not know what we hold.
     is_lost: bool,
+    /// The last look did not wait, for somebody wanted it at once: what happens from now on is waited for without a pause.
+    is_hurried: bool,
 }
 
 impl Feed {
@@ -80,6 +82,7 @@ impl Feed {
             files: None,
             told: Vec::new(),
             is_lost: false,
+            is_hurried: false,
         }
     }
 
@@ -106,7 +109,10 @@ impl Feed {
             let wait = if is_first { Duration::ZERO } else { pace.wait };
             let polled = tokio::select! {
                 polled = self.poll(known.as_ref(), wait) => polled,
-                () = refresh.notified() => self.download().await.map(|change| (Some(change), false)),
+                () = refresh.notified() => {
+                    self.is_hurried = true;
+                    self.download().await.map(|change| (Some(change), false))
+                }
             };
             let pause = match polled {
                 Ok((change, waits)) => {
@@ -126,7 +132,8 @@ impl Feed {
                     if self.held.is_some() {
                         idle.reset();
                     }
-                    match is_held || std::mem::take(&mut is_first) {
+                    let is_hurried = std::mem::take(&mut self.is_hurried) && self.held.is_some();
+                    match is_held || is_hurried || std::mem::take(&mut is_first) {
                         true => Duration::ZERO,
                         false if self.held.is_none() && pace.retry.is_none() => idle.next(),
                         false => pace.period,
@@ -177,7 +184,10 @@ impl Feed {
         let mut polled = tokio::select! {
             polled = worker.poll(known, wait) => polled?,
             // A download that has begun goes on: only the question is asked anew.
-            () = self.look.notified() => worker.poll(known, Duration::ZERO).await?,
+            () = self.look.notified() => {
+                self.is_hurried = true;
+                worker.poll(known, Duration::ZERO).await?
+            }
         };
         if let (Poll::Unknown, Some(alias)) = (&polled.poll, &self.alias) {
             let other = alias.poll(known, Duration::ZERO).await?;
