@@ -1,4 +1,4 @@
-// What is known of this Pod, and the settings that nobody gave. Evaluates to { path, pod, registry, host }.
+// What is known of this Pod, and the settings that nobody gave. Evaluates to { path, pod, registry, proxy, host }.
 ((
   path = 'config/pod.json',
 
@@ -12,6 +12,20 @@
     drainSeconds: 2,        // between OUT_OF_SERVICE and leaving: callers refresh their lists
     backoffSeconds: 20,     // longest pause between attempts while no server answers
     checkSeconds: 1,        // TCP check of a port without a readinessProbe
+  },
+
+  // Settings of the proxy; each can be set in features.proxy of pod.json. The ports are those of ballast-init's rules.
+  proxy = {
+    inboundPort: 15003,
+    outboundPort: 15001,
+    probePort: 15064,
+    service: 'unknown',
+    plainPorts: [21, 22, 25, 110, 143, 587, 3306],  // the server speaks first
+    detectSeconds: 0.5,     // for the first bytes of a client; then it is taken as plain TCP
+    connectSeconds: 10,
+    idleSeconds: 3600,
+    maxServices: 64,        // names of others in metrics
+    log: true,
   },
 
   decode = data => data ? JSON.decode(data) : null,
@@ -32,6 +46,8 @@
   path,
   pod,
   registry: pod => ({ ...defaults, ...(pod.features.registry || {}) }),
+
+  proxy: pod => ({ ...proxy, ...(pod.features.proxy || {}) }),
 
   // An address as a URL or a target has it.
   host: ip => ip.indexOf(':') < 0 ? ip : `[${ip}]`,

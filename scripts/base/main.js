@@ -1,6 +1,6 @@
 // Starts what the Pod's labels ask for. A feature is a file features/<label>/main.js that evaluates to an object:
 //   checks     health checks to run: { seconds, timeout, target, http?, tls?, begin(), opened(socket), end(ok) }
-//   listeners  ports to open: { port, options?, target }
+//   listeners  ports to open: { port, options?, target } for an HTTP proxy, { port, options?, module } for pipelines of its own
 //   start()    called once
 //   changed()  pod.json has changed in place → Promise: true when only a restart can follow the change
 //   leave()    → Promise: the Pod is going away
@@ -95,9 +95,18 @@
     .handleStreamEnd(() => check.end(false))
 )
 
+// A flush comes first: where servers speak first, clients wait.
+.repeat(
+  all('listeners').filter(listener => listener.module),
+  ($, listener) => $
+    .listen(listener.port, listener.options || {})
+    .onStart(() => new Data)
+    .use(listener.module)
+)
+
 // Plain inbound proxies.
 .repeat(
-  all('listeners'),
+  all('listeners').filter(listener => !listener.module),
   ($, listener) => $
     .listen(listener.port, listener.options || {})
     .demuxHTTP().to($ => $

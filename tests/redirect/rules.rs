@@ -50,7 +50,9 @@ fn what_somebody_changed_is_found() {
     let changed = init(&netns, "--check");
     assert_eq!(changed.code, 1);
     assert!(
-        changed.text.contains("chain outbound lacks 'oifname \"lo\" return'"),
+        changed
+            .text
+            .contains("chain outbound lacks 'oifname \"lo\" tcp dport 15064"),
         "{}",
         changed.text
     );

@@ -17,7 +17,7 @@ mod proxy;
 mod readiness;
 mod registration;
 mod relay;
-mod server;
+use ballast_tests::server;
 mod stage;
 
 use std::time::Duration;

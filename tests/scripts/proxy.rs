@@ -11,7 +11,7 @@ fn a_request_through_the_offset_port_reaches_the_app() {
     let stage = Stage::shared();
     let mut pod = Pod::new(&stage, "fronted");
     pod.labels += ", infra.flomesh.io/proxy: 'true'";
-    pod.proxy = format!("target: {}", pod.ip);
+    pod.proxy = format!("offset: 10000, target: {}", pod.ip);
     let app = pod.app(8080);
     pod.run();
     wait_for(SOON, "the proxy answers", || {

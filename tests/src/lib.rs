@@ -30,6 +30,7 @@ pub mod process;
 pub mod registries;
 pub mod repo;
 pub mod sandbox;
+pub mod server;
 pub mod suite;
 
 use std::path::{Path, PathBuf};

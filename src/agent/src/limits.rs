@@ -49,6 +49,16 @@ pub(crate) const DNS_DEADLINE: Duration = Duration::from_secs(2);
 pub(crate) const DNS_ADDRESSES: usize = 8;
 /// Changes of a codebase that wait to be applied.
 pub(crate) const CHANGES: usize = 1;
+/// SO_PRIORITY of all connections that scripts in a Pod open: rules of `ballast-init` leave them alone by it, whatever the uid.
+pub(crate) const SOCKET_PRIORITY: u8 = 5;
+/// Loopback port that those rules lead to the proxy; nobody listens there.
+pub(crate) const REDIRECT_PROBE_PORT: u16 = 15064;
+/// Time that such a probe may take.
+pub(crate) const REDIRECT_PROBE_TIME: Duration = Duration::from_secs(2);
+/// Shortest and longest time between two of them while there are no rules: an init container loads them after we have begun.
+pub(crate) const REDIRECT_PROBES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+/// Time after which it is a warning that there are none.
+pub(crate) const REDIRECT_AWAITED: Duration = Duration::from_secs(30);
 /// Connections to the admin port at one time.
 pub(crate) const ADMIN_CONNECTIONS: usize = 16;
 /// Time that one connection to the admin port may take.

@@ -29,6 +29,9 @@ pub struct ScriptLimits {
     pub timers: usize,
     /// Connections, accepted and opened, that are open at a time. Accepting pauses at it; `connect` is refused.
     pub connections: usize,
+    /// SO_PRIORITY of the connections of TCP that scripts open, by which rules of the network can tell them from those of
+    /// others with the same uid. None: the system's default.
+    pub socket_priority: Option<u8>,
 }
 
 impl Default for ScriptLimits {
@@ -41,6 +44,7 @@ impl Default for ScriptLimits {
             call_time: SCRIPT_CALLBACK_TIME,
             timers: SCRIPT_TIMERS,
             connections: CONNECTIONS,
+            socket_priority: None,
         }
     }
 }

@@ -19,6 +19,10 @@ const AGENT_PORTS: PortRange = PortRange {
     last: 15063,
 };
 
+/// On loopback it leads to the proxy's outbound port, exempt or not: by a connection to it the agent learns that rules are
+/// loaded. Nobody listens there, so without them it is refused. Also in the agent's limits.rs and scripts/base/config.js.
+const PROBE_PORT: u16 = 15064;
+
 /// A base chain of type nat, priority -100, policy accept.
 #[derive(Clone, Debug)]
 pub(crate) struct Chain {
@@ -54,6 +58,8 @@ pub(crate) enum Match {
     To(Cidr),
     /// TCP and destination port.
     Ports(PortRange),
+    /// TCP and destination port, on loopback.
+    LoopbackPort(u16),
     /// All of TCP.
     Tcp,
 }
@@ -90,7 +96,11 @@ pub(crate) fn chains(settings: &Settings) -> Vec<Chain> {
     inbound.extend(exempt_ports(&settings.exempt_inbound_ports));
     inbound.extend(redirected(&settings.inbound_ports, settings.inbound_port));
 
-    let mut outbound = vec![Rule::exempt(Match::OutInterface("lo"))];
+    let probe = Rule {
+        when: Match::LoopbackPort(PROBE_PORT),
+        then: Verdict::Redirect(settings.outbound_port),
+    };
+    let mut outbound = vec![probe, Rule::exempt(Match::OutInterface("lo"))];
     outbound.extend(
         settings
             .priority
@@ -175,6 +185,7 @@ impl fmt::Display for Rule {
                 IpAddr::V6(_) => write!(f, "ip6 daddr {cidr}")?,
             },
             Match::Ports(range) => write!(f, "tcp dport {range}")?,
+            Match::LoopbackPort(port) => write!(f, "oifname \"lo\" tcp dport {port}")?,
             Match::Tcp => f.write_str("meta l4proto tcp")?,
         }
         match self.then {
@@ -203,6 +214,7 @@ table inet ballast {
 
 \tchain outbound {
 \t\ttype nat hook output priority -100; policy accept;
+\t\toifname \"lo\" tcp dport 15064 redirect to :15001
 \t\toifname \"lo\" return
 \t\tmeta priority 0:5 return
 \t\tmeta skuid 65535 return

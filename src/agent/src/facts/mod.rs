@@ -35,6 +35,8 @@ struct Inner {
     graphs: Vec<Graph>,
     /// Why the newest version does not run; empty: it does.
     error: String,
+    /// Whether connections of this Pod are led through its proxy; None: it has none.
+    redirect: Option<String>,
     collector: Collector,
     codebase: Arc<Codebase>,
     samples: history::Samples,
@@ -65,6 +67,7 @@ impl Facts {
             listening: Vec::new(),
             graphs: Vec::new(),
             error: String::new(),
+            redirect: None,
             collector: Collector::default(),
             codebase: Arc::default(),
             samples: history::Samples::default(),
@@ -120,6 +123,11 @@ impl Facts {
         self.with(|inner| inner.error = crate::log::redact(error).into_owned());
     }
 
+    /// Whether connections of this Pod are led through its proxy, in words; None: it has none.
+    pub(crate) fn redirected(&self, words: Option<String>) {
+        self.with(|inner| inner.redirect = words);
+    }
+
     /// The status report for the Repo, with metrics if wanted: all of them, or after a report that it has understood
     /// their values alone.
     pub(crate) async fn report(&self, with_metrics: bool) -> Report {
@@ -147,7 +155,7 @@ impl Facts {
         self.with(|inner| inner.understood = report.metrics.filter(|_| status == Some(206)));
     }
 
-    /// The status as JSON; the part `error` is ours and only there when a version failed.
+    /// The status as JSON; the parts `error` and `redirect` are ours, there when a version failed and where there is a proxy.
     pub(crate) async fn status(&self) -> String {
         let metrics = self.metrics().await;
         self.with(|inner| inner.status(Some(metrics::report(&metrics, inner.reported, None))))
@@ -231,6 +239,9 @@ impl Inner {
             if let Some(metrics) = metrics {
                 report.insert("metrics".to_owned(), metrics);
             }
+            if let Some(redirect) = &self.redirect {
+                report.insert("redirect".to_owned(), Value::String(redirect.clone()));
+            }
             if !self.error.is_empty() {
                 report.insert("error".to_owned(), Value::String(self.error.clone()));
             }
@@ -310,13 +321,16 @@ mod tests {
             ("logs", json!(["pipy_log"])),
             ("metrics", Value::Null),
             ("error", Value::Null),
+            ("redirect", Value::Null),
         ] {
             assert_eq!(report[key], expected, "{key}");
         }
         facts.failed("bad http://u:p@h/");
+        facts.redirected(Some("in place".to_owned()));
         let report: Value = serde_json::from_str(&facts.report(true).await.text).unwrap();
         assert_eq!(report["error"], "bad http://***@h/");
         assert_eq!(report["version"], "7", "what ran goes on");
+        assert_eq!(report["redirect"], "in place");
         assert!(report["metrics"]["roots"].is_array());
     }
 

@@ -1,6 +1,7 @@
 //! The agent while it has a codebase: the engine, the admin port, reports, and what is kept for the next start.
 
 use super::identity::Identity;
+use super::redirect::Watch;
 use super::store::Store;
 use super::{End, ceiling, drained, instance};
 use crate::address;
@@ -34,6 +35,7 @@ pub(super) struct Active {
     /// One report at a time.
     reporting: Arc<Semaphore>,
     link: Link,
+    redirect: Option<Watch>,
 }
 
 impl Active {
@@ -61,6 +63,7 @@ impl Active {
                 heap_bytes: ceiling::heap_bytes(memory_bytes),
                 data_bytes: ceiling::data_bytes(memory_bytes),
                 held_bytes: ceiling::held_bytes(memory_bytes),
+                socket_priority: Some(limits::SOCKET_PRIORITY),
                 ..ScriptLimits::default()
             },
             // A port that the application holds must not keep it from being registered.
@@ -84,6 +87,7 @@ impl Active {
             drain,
             reporting: Arc::new(Semaphore::new(1)),
             link,
+            redirect: None,
         }
     }
 
@@ -197,6 +201,7 @@ impl Active {
             return false;
         }
         tracing::info!(target: "start", "version {version} runs");
+        self.redirect = Watch::begin(snapshot.files.get(POD_PATH), &self.facts);
         true
     }
 

@@ -5,6 +5,7 @@
 mod active;
 mod ceiling;
 mod identity;
+mod redirect;
 mod store;
 
 use crate::config::{AgentConfig, BAD_USAGE, LogTo};

@@ -65,7 +65,8 @@ fn has_one_port(pod: &PodDocument) -> bool {
     numbers.len() == 1
 }
 
-fn service(pod: &PodDocument) -> Option<&str> {
+/// The name of the Pod's service: label, environment, the widely used label.
+pub(super) fn service(pod: &PodDocument) -> Option<&str> {
     let label = |key: &str| {
         pod.metadata
             .labels

@@ -15,7 +15,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -333,12 +333,17 @@ impl Drop for InboundSink {
     }
 }
 
-/// Where a redirected connection was going (SO_ORIGINAL_DST; IPv4 only, as upstream).
+/// Where a redirected connection was going (SO_ORIGINAL_DST). Beyond upstream, which knows IPv4 only: IPv6, and IPv4 on a
+/// socket of IPv6.
 fn original_destination(stream: &TcpStream) -> Option<SocketAddr> {
     use nix::sys::socket::{getsockopt, sockopt};
-    let address = getsockopt(stream, sockopt::OriginalDst).ok()?;
-    let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
-    Some(SocketAddr::new(ip.into(), u16::from_be(address.sin_port)))
+    if let Ok(v4) = getsockopt(stream, sockopt::OriginalDst) {
+        let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
+        return Some(SocketAddr::new(ip.into(), u16::from_be(v4.sin_port)));
+    }
+    let v6 = getsockopt(stream, sockopt::Ip6tOriginalDst).ok()?;
+    let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+    Some(SocketAddr::new(ip.into(), u16::from_be(v6.sin6_port)))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::js::{self, Options};
 use crate::limits;
 use crate::metrics::{Counters, Traffic};
 use crate::pipeline::{Port, Realm, Task, Wake, spawn};
+use nix::sys::socket::{setsockopt, sockopt};
 use rquickjs::{Ctx, Value};
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -232,7 +233,8 @@ async fn attempt(facts: &Facts, protocol: Protocol, report: bool) -> Result<Open
     };
     // Scripts set options of the socket in state 'open', before the name is resolved: IPv4 is what most names have.
     let is_v6 = known.is_some_and(|ip| ip.is_ipv6());
-    facts.socket.replace(open(protocol, is_v6).map_err(refused)?);
+    let priority = facts.realm.upgrade().and_then(|realm| realm.limits.socket_priority);
+    facts.socket.replace(open(protocol, is_v6, priority).map_err(refused)?);
     facts.change("open", report);
     let ip = match known {
         Some(ip) => ip,
@@ -247,15 +249,21 @@ async fn attempt(facts: &Facts, protocol: Protocol, report: bool) -> Result<Open
     facts.change("connecting", report);
     let mut stage = facts.socket.replace(Stage::Connecting);
     if ip.is_ipv6() != is_v6 {
-        stage = open(protocol, ip.is_ipv6()).map_err(refused)?;
+        stage = open(protocol, ip.is_ipv6(), priority).map_err(refused)?;
     }
     connect(stage, address, facts.bind.get()).await.map_err(refused)
 }
 
-fn open(protocol: Protocol, is_v6: bool) -> io::Result<Stage> {
+fn open(protocol: Protocol, is_v6: bool, priority: Option<u8>) -> io::Result<Stage> {
+    let marked = |socket: TcpSocket| -> io::Result<Stage> {
+        if let Some(priority) = priority {
+            setsockopt(&socket, sockopt::Priority, &i32::from(priority))?;
+        }
+        Ok(Stage::Tcp(socket))
+    };
     match (protocol, is_v6) {
-        (Protocol::Tcp, false) => TcpSocket::new_v4().map(Stage::Tcp),
-        (Protocol::Tcp, true) => TcpSocket::new_v6().map(Stage::Tcp),
+        (Protocol::Tcp, false) => TcpSocket::new_v4().and_then(marked),
+        (Protocol::Tcp, true) => TcpSocket::new_v6().and_then(marked),
         (Protocol::Udp, false) => udp::unbound(SocketAddr::from(([0; 4], 0))).map(Stage::Udp),
         (Protocol::Udp, true) => udp::unbound(SocketAddr::from(([0u16; 8], 0))).map(Stage::Udp),
     }

@@ -15,6 +15,9 @@ const PROXY: &str = "infra.flomesh.io/proxy";
 /// Settings of one Pod follow.
 const SETTING: &str = "infra.flomesh.io/proxy.";
 
+/// Annotations of that kind that are for the proxy's scripts.
+const OF_SCRIPTS: [&str; 1] = ["plain-ports"];
+
 /// What becomes of a Pod whose rules cannot be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnError {
@@ -68,7 +71,8 @@ impl Conf {
             .and_then(|runtime| runtime.get(ANNOTATIONS)?.as_object())
             .unwrap_or(&none);
         for (key, value) in annotations {
-            if let (Some(name), Some(value)) = (key.strip_prefix(SETTING), value.as_str()) {
+            let name = key.strip_prefix(SETTING).filter(|name| !OF_SCRIPTS.contains(name));
+            if let (Some(name), Some(value)) = (name, value.as_str()) {
                 given.push((key.clone(), name.to_owned(), value.to_owned()));
             }
         }
@@ -101,7 +105,7 @@ mod tests {
     fn a_pod_has_the_last_word() {
         let conf = json!({
             "cniVersion": "0.4.0", "settings": {"inbound-port": 1500, "exempt-uids": "7"},
-            "runtimeConfig": {ANNOTATIONS: {"infra.flomesh.io/proxy.exempt-uids": "8", "other": "x"}},
+            "runtimeConfig": {ANNOTATIONS: {"infra.flomesh.io/proxy.exempt-uids": "8", "infra.flomesh.io/proxy.plain-ports": "25", "other": "x"}},
         });
         let conf = Conf::parse(conf.to_string().as_bytes()).expect("it is fine");
         let settings = conf.settings().expect("they are fine");

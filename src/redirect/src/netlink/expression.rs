@@ -79,6 +79,14 @@ fn conditions(when: &Match) -> Vec<Attributes> {
         Match::To(cidr) => address(cidr),
         Match::Tcp => tcp(),
         Match::Ports(range) => tcp().into_iter().chain(ports(range)).collect(),
+        Match::LoopbackPort(port) => {
+            let range = PortRange {
+                first: *port,
+                last: *port,
+            };
+            let on_loopback = conditions(&Match::OutInterface("lo"));
+            on_loopback.into_iter().chain(tcp()).chain(ports(&range)).collect()
+        }
     }
 }
 

@@ -7,20 +7,26 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ballast_tests::{Netns, poll};
+use crate::{Netns, poll};
 
 /// A request as it came.
 #[derive(Clone)]
-pub(crate) struct Received {
-    pub(crate) at: Instant,
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+pub struct Received {
+    /// When.
+    pub at: Instant,
+    /// GET and the like.
+    pub method: String,
+    /// With the query.
+    pub path: String,
+    /// In order.
+    pub headers: Vec<(String, String)>,
+    /// Empty where there is none.
+    pub body: Vec<u8>,
 }
 
 /// What is done about it.
-pub(crate) enum Reply {
+pub enum Reply {
+    /// Status and body.
     Answer(u16, Vec<u8>),
     /// Nothing, for as long as the client waits.
     Hang,
@@ -33,7 +39,7 @@ pub(crate) enum Reply {
 type Handler = Arc<dyn Fn(&Received) -> Reply + Send + Sync>;
 
 /// A running server; it is gone, with all its connections, on drop.
-pub(crate) struct Server {
+pub struct Server {
     state: Arc<State>,
 }
 
@@ -48,12 +54,11 @@ struct State {
 
 impl Server {
     /// Listens on `address` (`ip:port`) of `netns`; `answer` is called on a thread of each connection.
+    ///
+    /// # Panics
+    /// The address cannot be had.
     #[track_caller]
-    pub(crate) fn start(
-        netns: &Netns,
-        address: &str,
-        answer: impl Fn(&Received) -> Reply + Send + Sync + 'static,
-    ) -> Self {
+    pub fn start(netns: &Netns, address: &str, answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         let state = Arc::new(State::default());
         let answer: Handler = Arc::new(answer);
         // Threads that a thread of the namespace starts are in it too.
@@ -70,22 +75,22 @@ impl Server {
     }
 
     /// Connections that were accepted so far.
-    pub(crate) fn connections(&self) -> usize {
+    pub fn connections(&self) -> usize {
         self.state.connections.load(SeqCst)
     }
 
     /// Connections that are open now.
-    pub(crate) fn open(&self) -> usize {
+    pub fn open(&self) -> usize {
         lock(&self.state.open).len()
     }
 
     /// All requests so far.
-    pub(crate) fn requests(&self) -> Vec<Received> {
+    pub fn requests(&self) -> Vec<Received> {
         lock(&self.state.requests).clone()
     }
 
     /// Requests of that method so far.
-    pub(crate) fn count(&self, method: &str) -> usize {
+    pub fn count(&self, method: &str) -> usize {
         lock(&self.state.requests).iter().filter(|r| r.method == method).count()
     }
 }
@@ -111,7 +116,7 @@ impl std::fmt::Debug for Received {
 
 impl Received {
     /// Value of the first header of that name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
