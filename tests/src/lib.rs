@@ -34,6 +34,7 @@ pub mod server;
 pub mod suite;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 pub use forward::Forward;
@@ -41,6 +42,9 @@ pub use netns::Netns;
 pub use ports::free_port;
 pub use process::Process;
 pub use tempfile::TempDir;
+
+/// What [`use_kubernetes`] said.
+static KUBERNETES: OnceLock<PathBuf> = OnceLock::new();
 
 /// Time between two looks at a condition.
 const POLL: Duration = Duration::from_millis(5);
@@ -86,15 +90,22 @@ pub fn peer(name: &str) -> PathBuf {
 /// When `BALLAST_KUBERNETES` is not set or holds no such file: a test that can't run fails, it is never skipped.
 #[track_caller]
 pub fn kubernetes(part: &str) -> PathBuf {
-    let folder = std::env::var_os("BALLAST_KUBERNETES")
+    let told = KUBERNETES.get().cloned();
+    let folder = told.or_else(|| std::env::var_os("BALLAST_KUBERNETES").map(PathBuf::from));
+    let folder = folder
         .unwrap_or_else(|| panic!("BALLAST_KUBERNETES is not set, so {part} can't be found; run `cargo xtask test`"));
-    let path = Path::new(&folder).join(part);
+    let path = folder.join(part);
     assert!(
         path.is_file(),
         "{} is not there; run `cargo xtask kubernetes`",
         path.display()
     );
     path
+}
+
+/// Says where the parts of Kubernetes are, for a program that has built them itself.
+pub fn use_kubernetes(folder: &Path) {
+    KUBERNETES.get_or_init(|| folder.to_owned());
 }
 
 /// A file of the repository, by its path from the root: `repo_path("scripts/base/main.js")`.

@@ -3,6 +3,7 @@
 //! Not for: mounts and networks; those live in namespaces that end with their processes.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ use signal_hook::low_level::signal_name;
 /// What is removed once no process of ours is left.
 static LEFTOVERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
+/// Is a signal what ends the step as it should?
+static IS_EXPECTED: AtomicBool = AtomicBool::new(false);
+
 /// Where the kernel shows cgroups, both versions.
 const CGROUPS: &str = "/sys/fs/cgroup";
 
@@ -28,8 +32,19 @@ pub(crate) fn watch() {
         let name = signals.forever().next().and_then(signal_name).unwrap_or("a signal");
         crate::console::plain(&format!("stopped by {name}: ending all that was started"));
         sweep();
-        std::process::exit(1);
+        std::process::exit(i32::from(!IS_EXPECTED.load(Ordering::Acquire)));
     });
+}
+
+/// Never returns: from here on a signal is how the step ends, with exit code 0.
+///
+/// # Errors
+/// None; it has the shape of a step's last line.
+pub(crate) fn wait_for_the_end() -> anyhow::Result<()> {
+    IS_EXPECTED.store(true, Ordering::Release);
+    loop {
+        std::thread::park();
+    }
 }
 
 /// A temporary folder that is removed when the step ends, however it does.
@@ -76,6 +91,7 @@ pub(crate) fn sweep() {
             let _gone_already = std::fs::remove_file(&path);
         }
     }
+    ballast_tests::node::remove_own();
 }
 
 /// A cgroup folder can only be removed by rmdir, children first; its files are the kernel's.

@@ -8,6 +8,7 @@ mod bench;
 mod build;
 mod cargo_deny;
 mod ci;
+mod cluster;
 mod console;
 mod demo;
 mod fuzz;
@@ -58,6 +59,12 @@ const STEPS: &[Step] = &[
         about: "the main job from nothing, with proof",
         help: demo::HELP,
         run: demo::run,
+    },
+    Step {
+        name: "cluster",
+        about: "a Kubernetes cluster with our parts, until Ctrl-C",
+        help: cluster::HELP,
+        run: cluster::run,
     },
     Step {
         name: "test",

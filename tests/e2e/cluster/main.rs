@@ -6,22 +6,58 @@
 #![allow(clippy::print_stdout, reason = "cases print what they measured, as tests do")]
 
 mod before;
+mod kinds;
+mod life;
+mod outage;
+mod quiet;
+mod roll;
 mod start;
+mod world;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ballast_tests::node::{Node, Settings, images};
 use ballast_tests::suite::{Case, Choice, Tally};
 use before::Before;
+use world::World;
 
-/// In this order: later cases may take what earlier ones left for granted only where they say so.
-const CASES: &[Case<Node>] = &[
+/// In this order; each leaves nothing that the next could meet.
+const CASES: &[Case<World>] = &[
     ("a_pod_runs_over_our_sandbox", start::a_pod_runs_over_our_sandbox),
     ("services_are_reached_by_name", start::services_are_reached_by_name),
+    (
+        "a_label_registers_and_its_absence_deregisters",
+        life::a_label_registers_and_its_absence_deregisters,
+    ),
+    ("readiness_is_followed", life::readiness_is_followed),
+    ("a_deleted_pod_leaves", life::a_deleted_pod_leaves),
+    (
+        "a_successor_of_the_same_name_registers",
+        life::a_successor_of_the_same_name_registers,
+    ),
+    (
+        "a_pod_without_labels_is_left_alone",
+        quiet::a_pod_without_labels_is_left_alone,
+    ),
+    (
+        "an_agent_killed_every_second_restarts_no_container",
+        quiet::an_agent_killed_every_second_restarts_no_container,
+    ),
+    (
+        "every_kind_of_pod_registers_and_leaves",
+        kinds::every_kind_of_pod_registers_and_leaves,
+    ),
+    (
+        "a_deployment_is_rolled_without_a_failed_request",
+        roll::a_deployment_is_rolled_without_a_failed_request,
+    ),
+    (
+        "a_pod_starts_while_the_repo_is_down",
+        outage::a_pod_starts_while_the_repo_is_down,
+    ),
 ];
 
-/// Longest start of the whole cluster; 10 s are the aim on a quiet machine.
+/// Longest start of a whole node; 10 s are the aim on a quiet machine.
 const START: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
@@ -32,19 +68,18 @@ fn main() -> ExitCode {
     }
     let before = Before::look();
     let mut tally = Tally::default();
-    let busybox = images::Archive::busybox();
-    let settings = Settings::shipped().image(busybox.path());
-    let start = Instant::now();
-    let node = Node::start(&settings);
-    let ready = start.elapsed();
-    println!("the node is Ready {:.1} s after the start\n", ready.as_secs_f64());
+    let world = World::start();
     tally.run(&choice, "the_node_is_ready_in_time", || {
-        assert!(ready <= START, "it took {ready:?}, at most {START:?} allowed");
+        assert!(
+            world.ready <= START,
+            "it took {:?}, at most {START:?} allowed",
+            world.ready
+        );
     });
     for (name, case) in CASES {
-        tally.run(&choice, name, || case(&node));
+        tally.run(&choice, name, || case(&world));
     }
-    drop(node);
+    drop(world);
     tally.run(&choice, "the_machine_is_as_before", || before.assert_same());
     tally.finish()
 }

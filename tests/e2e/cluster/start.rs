@@ -3,46 +3,30 @@
 use std::time::Duration;
 
 use ballast_tests::http::Request;
-use ballast_tests::node::{Node, images};
 use ballast_tests::poll;
 use serde_json::Value;
 
-/// A Pod of busybox's httpd that serves its own /etc, with labels in JSON.
-pub(crate) fn web(name: &str, labels: &str) -> String {
-    format!(
-        "apiVersion: v1
-kind: Pod
-metadata:
-  name: {name}
-  labels: {labels}
-spec:
-  terminationGracePeriodSeconds: 2
-  containers:
-    - name: web
-      image: {image}
-      command: [/bin/httpd, -f, -p, '8080', -h, /etc]
-      ports: [{{containerPort: 8080, name: http}}]
-      readinessProbe:
-        httpGet: {{path: /hostname, port: http}}
-        periodSeconds: 1
-",
-        image = images::BUSYBOX
-    )
-}
+use crate::world::{World, web};
 
-pub(crate) fn a_pod_runs_over_our_sandbox(node: &Node) {
+pub(crate) fn a_pod_runs_over_our_sandbox(world: &World) {
+    let node = &world.node;
     node.apply(&web("first", "{app: first}"));
     let pod = node.wait_ready("first");
     let (uid, ip) = (text(&pod["metadata"]["uid"]), text(&pod["status"]["podIP"]));
     assert_eq!(node.processes(&uid, "pause").len(), 1, "PID 1 is ours");
-    let url = format!("http://{ip}:8080/hostname");
+    poll(Duration::from_secs(10), || {
+        (!node.processes(&uid, "ballast").is_empty()).then_some(())
+    })
+    .expect("the agent runs beside it");
+    let url = format!("http://{ip}:8080/name");
     let answer = node.netns().run(|| Request::new("GET", &url).send());
     assert_eq!(answer.expect("the Pod answers").text().trim(), "first");
     node.delete("first");
 }
 
 /// kube-proxy and the name server do their part: a Pod finds another by the name of its Service.
-pub(crate) fn services_are_reached_by_name(node: &Node) {
+pub(crate) fn services_are_reached_by_name(world: &World) {
+    let node = &world.node;
     node.apply(&web("behind", "{app: behind}"));
     node.apply(
         "apiVersion: v1
@@ -65,7 +49,7 @@ spec:
         "-q",
         "-O",
         "-",
-        "http://front.default.svc/hostname",
+        "http://front.default.svc/name",
     ];
     let heard = poll(Duration::from_secs(20), || {
         let mut command = node.kubectl(&ask);

@@ -69,11 +69,18 @@ pub(super) fn work_folder() -> TempDir {
 
 /// Removes cgroups and folders of processes that are gone.
 pub(super) fn sweep() {
+    sweep_of(|owner| !Path::new("/proc").join(owner.to_string()).exists());
+}
+
+/// Removes those of this very process, for one that ends without dropping its nodes. All that it started must be gone.
+pub fn remove_own() {
+    sweep_of(|owner| owner == std::process::id());
+}
+
+fn sweep_of(is_over: impl Fn(u32) -> bool) {
     let is_left = |name: &str| {
         let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
-        owner
-            .and_then(|owner| owner.parse::<u32>().ok())
-            .is_some_and(|owner| !Path::new("/proc").join(owner.to_string()).exists())
+        owner.and_then(|owner| owner.parse().ok()).is_some_and(&is_over)
     };
     for folder in names_in(&std::env::temp_dir()) {
         if is_left(&folder) {
@@ -83,7 +90,8 @@ pub(super) fn sweep() {
     for hierarchy in hierarchies() {
         for cgroup in names_in(&hierarchy) {
             if is_left(&cgroup) {
-                remove_tree(&hierarchy.join(cgroup));
+                let folder = hierarchy.join(cgroup);
+                poll(Duration::from_secs(5), || remove_tree(&folder).then_some(()));
             }
         }
     }
