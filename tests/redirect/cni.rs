@@ -129,6 +129,20 @@ fn closed_or_open() {
     assert_eq!(nft(&netns, "list tables"), "");
 }
 
+/// Such a runtime, or a conf without its `capabilities`, would start every Pod without rules.
+#[test]
+fn a_runtime_that_tells_nothing_of_pods() {
+    let (plugin, netns) = (Plugin::install(), Netns::new().expect("root can make namespaces"));
+    let mut conf = conf(json!({}));
+    conf.as_object_mut().expect("an object").remove("runtimeConfig");
+    let (code, error) = plugin.call("ADD", &path(&netns), &conf);
+    assert_eq!((code, &error["code"]), (1, &json!(7)));
+    let message = error["msg"].as_str().expect("a text");
+    assert!(message.contains("io.kubernetes.cri.pod-annotations"), "{message}");
+    conf["onError"] = json!("open");
+    assert_eq!(plugin.call("ADD", &path(&netns), &conf).0, 0);
+}
+
 #[test]
 fn versions() {
     let plugin = Plugin::install();

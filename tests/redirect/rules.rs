@@ -39,6 +39,24 @@ fn a_load_replaces_only_our_table_and_leaves_it_whole() {
     assert_eq!(nft(&netns, "list tables"), "table inet other\n");
 }
 
+/// More than the answers to each rule would have room for in a socket's buffer.
+#[test]
+fn hundreds_of_rules() {
+    let netns = Netns::new().expect("root can make namespaces");
+    let list = |what: fn(u32) -> String| (1..=64).map(what).collect::<Vec<_>>().join(",");
+    let ports = list(|n| (n * 100).to_string());
+    let networks = list(|n| format!("10.{n}.0.0/16"));
+    let settings = format!(
+        "--inbound-ports {ports} --exempt-inbound-ports {ports} --outbound-ports {ports} --exempt-outbound-ports {ports} \
+         --exempt-outbound-cidrs {networks} --exempt-uids {}",
+        list(|n| (n + 2000).to_string())
+    );
+    let loaded = init(&netns, &settings);
+    assert_eq!(loaded.code, 0, "{}", loaded.text);
+    let printed = init(&netns, &format!("--print {settings}"));
+    assert_eq!(nft(&netns, "list table inet ballast"), printed.text);
+}
+
 #[test]
 fn what_somebody_changed_is_found() {
     let netns = Netns::new().expect("root can make namespaces");

@@ -52,9 +52,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> 
         match name.as_str() {
             "help" => flags.action = Action::Help,
             "version" => flags.action = Action::Version,
-            "check" => flags.action = Action::Check,
-            "remove" => flags.action = Action::Remove,
-            "print" => flags.action = Action::Print,
+            "check" => flags.set_action(Action::Check)?,
+            "remove" => flags.set_action(Action::Remove)?,
+            "print" => flags.set_action(Action::Print)?,
             name if SETTINGS.iter().any(|setting| setting.name == name) => {
                 let value = parser.value().map_err(|error| error.to_string())?;
                 let shown = format!("--{name}");
@@ -68,6 +68,16 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> 
         }
     }
     Ok(flags)
+}
+
+impl Flags {
+    fn set_action(&mut self, action: Action) -> Result<(), String> {
+        if !matches!(self.action, Action::Load) {
+            return Err("--check, --remove, --print: one of them; see ballast-init --help".to_owned());
+        }
+        self.action = action;
+        Ok(())
+    }
 }
 
 /// What `--help` prints.
@@ -124,6 +134,7 @@ mod tests {
         for (line, says) in [
             ("--bogus", "--bogus: no such option"),
             ("word", "see ballast-init --help"),
+            ("--check --remove", "one of them"),
             ("--inbound-port", "missing argument"),
             ("--inbound-port 0", "no port from 1 to 65535"),
         ] {

@@ -32,6 +32,8 @@ pub(super) enum OnError {
 pub(super) struct Conf {
     /// The result of the plugin before us, in the conf's version.
     pub(super) previous: Option<Value>,
+    /// Whether the runtime says anything of the Pod's annotations.
+    is_told: bool,
     /// Whether this Pod wants a proxy.
     pub(super) is_on: bool,
     /// If it cannot have it.
@@ -66,10 +68,9 @@ impl Conf {
             given.push((format!("settings.{name}"), name.clone(), value));
         }
         let none = Map::new();
-        let annotations = conf
-            .get("runtimeConfig")
-            .and_then(|runtime| runtime.get(ANNOTATIONS)?.as_object())
-            .unwrap_or(&none);
+        // null: a Pod without any.
+        let passed = conf.get("runtimeConfig").and_then(|runtime| runtime.get(ANNOTATIONS));
+        let annotations = passed.and_then(Value::as_object).unwrap_or(&none);
         for (key, value) in annotations {
             let name = key.strip_prefix(SETTING).filter(|name| !OF_SCRIPTS.contains(name));
             if let (Some(name), Some(value)) = (name, value.as_str()) {
@@ -78,10 +79,27 @@ impl Conf {
         }
         Ok(Conf {
             previous: conf.get("prevResult").filter(|value| value.is_object()).cloned(),
+            is_told: passed.is_some(),
             is_on: annotations.get(PROXY).and_then(Value::as_str) == Some("true"),
             on_error,
             given,
         })
+    }
+
+    /// Whether the runtime tells of Pods at all: one that does not would start each without its rules.
+    ///
+    /// # Errors  It does not.
+    pub(super) fn ensure_told(&self) -> Result<(), Failure> {
+        if self.is_told || self.on_error == OnError::Open {
+            return Ok(());
+        }
+        Err(Failure::new(
+            7,
+            format!(
+                "the runtime passes no annotations of Pods; put \"capabilities\": {{\"{ANNOTATIONS}\": true}} \
+                 into this plugin's conf (containerd knows it), or \"onError\": \"open\""
+            ),
+        ))
     }
 
     /// The defaults with what the node's conf and then the Pod's annotations say.

@@ -100,6 +100,7 @@ fn add(conf: &Conf, env: &dyn Fn(&str) -> String) -> Result<String, Failure> {
             "no prevResult: put this plugin behind another one in the conflist",
         ));
     };
+    conf.ensure_told()?;
     if conf.is_on {
         let loaded = conf.settings().and_then(|settings| {
             enter(&env("CNI_NETNS"))?;
@@ -109,6 +110,8 @@ fn add(conf: &Conf, env: &dyn Fn(&str) -> String) -> Result<String, Failure> {
             (Ok(()), _) => {}
             (Err(error), OnError::Fail) => return Err(error.into()),
             (Err(error), OnError::Open) => {
+                // Rules that are not what they should be lead nowhere; where none could be loaded there are none to take.
+                kernel::remove().ok();
                 // The runtime logs it; the Pod starts without its proxy, and its agent says so.
                 writeln!(
                     std::io::stderr(),

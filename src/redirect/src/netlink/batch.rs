@@ -16,6 +16,8 @@ const ACKNOWLEDGE: u16 = 4;
 const DUMP: u16 = 0x300;
 const CREATE: u16 = 0x400;
 const APPEND: u16 = 0x800;
+/// Where the flags of a message stand.
+const FLAGS_AT: usize = 6;
 /// Types without a subsystem.
 const BATCH_BEGIN: u16 = 16;
 const BATCH_END: u16 = 17;
@@ -24,11 +26,20 @@ const ACCEPT: u32 = 1;
 /// NF_IP_PRI_NAT_DST.
 const PRIORITY: i32 = -100;
 
+/// Netfilter's head of a transaction: the subsystem that it is for stands in the resource id.
+const OF_SUBSYSTEM: [u8; 4] = {
+    let [high, low] = SUBSYSTEM.to_be_bytes();
+    [0, 0, high, low]
+};
+
 /// A transaction in the making.
 pub(crate) struct Batch {
     bytes: Vec<u8>,
-    /// What each message that is acknowledged is, by its sequence number less 1.
+    /// What each message is, by its sequence number less 1. Only the last one asks for an acknowledgement: the kernel queues
+    /// them all before it is read, and hundreds do not fit into a socket's buffer. What it refuses it says in any case.
     pub(crate) parts: Vec<String>,
+    /// Where the last message begins.
+    last: usize,
 }
 
 impl Batch {
@@ -61,16 +72,9 @@ impl Batch {
 
     fn begin() -> Self {
         let mut bytes = Vec::new();
-        // The subsystem that the transaction is for stands in the resource id.
-        message(
-            &mut bytes,
-            BATCH_BEGIN,
-            REQUEST,
-            0,
-            [0, 0, SUBSYSTEM.to_be_bytes()[0], SUBSYSTEM.to_be_bytes()[1]],
-            &[],
-        );
+        message(&mut bytes, BATCH_BEGIN, REQUEST, 0, OF_SUBSYSTEM, &[]);
         Batch {
+            last: bytes.len(),
             bytes,
             parts: Vec::new(),
         }
@@ -85,19 +89,16 @@ impl Batch {
     fn add(&mut self, what: &str, kind: u16, flags: u16, value: &Attributes) {
         self.parts.push(what.to_owned());
         let sequence = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
-        question(&mut self.bytes, kind, REQUEST | ACKNOWLEDGE | flags, sequence, value);
+        self.last = self.bytes.len();
+        question(&mut self.bytes, kind, REQUEST | flags, sequence, value);
     }
 
     fn end(mut self) -> Self {
-        let subsystem = SUBSYSTEM.to_be_bytes();
-        message(
-            &mut self.bytes,
-            BATCH_END,
-            REQUEST,
-            0,
-            [0, 0, subsystem[0], subsystem[1]],
-            &[],
-        );
+        if let Some(flags) = self.bytes.get_mut(self.last + FLAGS_AT..self.last + FLAGS_AT + 2) {
+            let old = flags.try_into().map_or(REQUEST, u16::from_ne_bytes);
+            flags.copy_from_slice(&(old | ACKNOWLEDGE).to_ne_bytes());
+        }
+        message(&mut self.bytes, BATCH_END, REQUEST, 0, OF_SUBSYSTEM, &[]);
         self
     }
 }

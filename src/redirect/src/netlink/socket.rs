@@ -54,15 +54,14 @@ impl Socket {
     /// # Errors  What the kernel refuses, and why.
     pub(crate) fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
         self.send(batch.as_bytes())?;
-        let mut awaited = batch.parts.len();
-        while awaited > 0 {
+        loop {
             for reply in self.receive()? {
                 let Reply::Acknowledged(sequence, result) = reply else {
                     continue;
                 };
-                awaited = awaited.saturating_sub(1);
+                // Refusals come in the order of the messages, so before the one answer that was asked for.
                 let Err(source) = result else {
-                    continue;
+                    return Ok(());
                 };
                 if source.kind() == io::ErrorKind::PermissionDenied {
                     return Err(Error::Denied(source));
@@ -79,7 +78,6 @@ impl Socket {
                 return Err(Error::Refused { what, source, module });
             }
         }
-        Ok(())
     }
 
     /// Sends a question and gives each part of the answer to `take`: its type and attributes.
@@ -91,11 +89,11 @@ impl Socket {
             for reply in self.receive()? {
                 match reply {
                     Reply::Part(kind, value) => take(kind, value),
-                    Reply::Done | Reply::Acknowledged(_, Ok(())) => return Ok(()),
+                    Reply::Done(Ok(())) | Reply::Acknowledged(_, Ok(())) => return Ok(()),
                     Reply::Acknowledged(_, Err(source)) if source.kind() == io::ErrorKind::PermissionDenied => {
                         return Err(Error::Denied(source));
                     }
-                    Reply::Acknowledged(_, Err(source)) => {
+                    Reply::Done(Err(source)) | Reply::Acknowledged(_, Err(source)) => {
                         return Err(Error::Socket {
                             what: "list rules",
                             source,
