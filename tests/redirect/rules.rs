@@ -74,6 +74,11 @@ fn what_somebody_changed_is_found() {
         "{}",
         changed.text
     );
+    assert_eq!(init(&netns, "").code, 0);
+    for others in ["--inbound-port 9", "--exempt-uids 7", "--agent-priority 6"] {
+        let other = init(&netns, &format!("--check {others}"));
+        assert_eq!(other.code, 1, "{others}: {}", other.text);
+    }
     nft(&netns, "flush chain inet ballast outbound");
     assert_eq!(init(&netns, "--check").code, 1);
     assert_eq!(init(&netns, "").code, 0, "a load mends it");

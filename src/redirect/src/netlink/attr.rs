@@ -51,20 +51,36 @@ impl Attributes {
 }
 
 /// The attributes of `bytes`, type and value each; ends at the first that is cut off.
-pub(crate) fn read(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+pub(crate) fn read(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    read_types(bytes).map(|(kind, value)| (kind & TYPE, value))
+}
+
+/// The same, types with their bits.
+fn read_types(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let (length, rest) = bytes.split_first_chunk::<2>()?;
         let (kind, _) = rest.split_first_chunk::<2>()?;
         let length = usize::from(u16::from_ne_bytes(*length));
         let value = bytes.get(HEADER..length)?;
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some((u16::from_ne_bytes(*kind) & TYPE, value))
+        Some((u16::from_ne_bytes(*kind), value))
     })
 }
 
 /// The first one of this type.
 pub(crate) fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
     read(bytes).find(|(found, _)| *found == kind).map(|(_, value)| value)
+}
+
+/// Whether `found` has all attributes of `wanted`, at any depth, with the same values. It may have more: the kernel adds what
+/// was not given.
+pub(crate) fn has_all(found: &[u8], wanted: &[u8]) -> bool {
+    read_types(wanted).all(|(kind, value)| {
+        find(found, kind & TYPE).is_some_and(|there| match kind & NESTED {
+            0 => there == value,
+            _ => has_all(there, value),
+        })
+    })
 }
 
 /// A text without the zero byte that ends it.
@@ -85,6 +101,25 @@ mod tests {
         assert_eq!(find(inner.as_bytes(), 1).map(text), Some("lo"));
         assert_eq!(find(inner.as_bytes(), 2), Some(&[0, 0, 0, 7][..]));
         assert_eq!(find(inner.as_bytes(), 3), None);
+    }
+
+    #[test]
+    fn all_of_it_at_any_depth() {
+        let of = |first, second| {
+            let inner = Attributes::new().text(1, "lo").number(2, second);
+            Attributes::new().number(9, first).nested(4, inner)
+        };
+        let wanted = of(1, 7);
+        let more = Attributes::new().number(5, 5);
+        let kernels = Attributes::new()
+            .number(9, 1)
+            // Without the bit, as the kernel may leave it out.
+            .bytes(4, Attributes::new().number(3, 0).text(1, "lo").number(2, 7).as_bytes())
+            .nested(5, more);
+        assert!(has_all(kernels.as_bytes(), wanted.as_bytes()));
+        for other in [of(2, 7), of(1, 8), Attributes::new().number(9, 1)] {
+            assert!(!has_all(other.as_bytes(), wanted.as_bytes()), "{other:?}");
+        }
     }
 
     #[test]

@@ -144,7 +144,8 @@ fn of_chain(name: &str) -> Attributes {
     Attributes::new().text(RULE_TABLE, TABLE).text(RULE_CHAIN, name)
 }
 
-fn new_chain(chain: &Chain) -> Attributes {
+/// A chain of ours, as it is made and as it is found again.
+pub(crate) fn new_chain(chain: &Chain) -> Attributes {
     let number = match chain.hook {
         Hook::Prerouting => 0,
         Hook::Output => 3,

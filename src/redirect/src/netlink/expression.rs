@@ -60,13 +60,13 @@ pub(crate) fn list(rule: &Rule) -> Attributes {
     })
 }
 
-/// What of a list is compared when it is read back: a name for each expression. Values are in many forms there (the kernel
-/// adds what was not given), and nobody changes a value in place: rules are replaced.
-pub(crate) fn names(list: &[u8]) -> Vec<String> {
-    attr::read(list)
-        .filter_map(|(_, expression)| attr::find(expression, EXPRESSION_NAME))
-        .map(|name| attr::text(name).to_owned())
-        .collect()
+/// Whether a list that is read back is that of this rule: the same expressions in the same order, with the same values.
+pub(crate) fn is_of(found: &[u8], rule: &Rule) -> bool {
+    let wanted = list(rule);
+    let (found, wanted) = (attr::read(found), attr::read(wanted.as_bytes()));
+    let mut found = found.map(|(_, expression)| expression);
+    let mut wanted = wanted.map(|(_, expression)| expression);
+    wanted.all(|wanted| found.next().is_some_and(|found| attr::has_all(found, wanted))) && found.next().is_none()
 }
 
 fn conditions(when: &Match) -> Vec<Attributes> {
@@ -184,6 +184,14 @@ fn interface(name: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    /// A name for each expression.
+    fn names(list: &[u8]) -> Vec<String> {
+        attr::read(list)
+            .filter_map(|(_, expression)| attr::find(expression, EXPRESSION_NAME))
+            .map(|name| attr::text(name).to_owned())
+            .collect()
+    }
+
     #[track_caller]
     fn check(rule: &Rule, expected: &[&str]) {
         assert_eq!(names(list(rule).as_bytes()), expected, "{rule}");
@@ -221,5 +229,16 @@ mod tests {
             then: Verdict::Redirect(15001),
         };
         check(&redirect, &["meta", "cmp", "immediate", "redir"]);
+        let other = Rule {
+            when: Match::Tcp,
+            then: Verdict::Redirect(15003),
+        };
+        assert!(is_of(list(&redirect).as_bytes(), &redirect));
+        assert!(!is_of(list(&other).as_bytes(), &redirect), "another port");
+        assert!(!is_of(list(&returns(Match::Tcp)).as_bytes(), &redirect));
+        assert!(!is_of(&[], &redirect));
+        let mut longer = list(&redirect).as_bytes().to_vec();
+        longer.extend_from_slice(list(&other).as_bytes());
+        assert!(!is_of(&longer, &redirect));
     }
 }
