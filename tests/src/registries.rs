@@ -41,6 +41,11 @@ impl Jars {
         Self(folder)
     }
 
+    /// Where they are.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// A Eureka server on port 8761 of `netns`, answering at `http://…:8761/eureka`. Self-preservation is off, expired
     /// instances go within a second, reads see writes at once; `options` (`--key=value`) come last and win.
     ///

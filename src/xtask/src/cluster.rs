@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
+use ballast_tests::node::images::Archive;
 use ballast_tests::node::{GATEWAY, NODE, Node, Settings};
 use ballast_tests::registries::{EUREKA_PORT, Jars};
 use ballast_tests::{Forward, Process};
@@ -106,6 +107,14 @@ fn start(options: &Options) -> anyhow::Result<Cluster> {
             .to_vec(),
     };
     settings.images.extend(options.images.iter().cloned());
+    let java = match options.with_eureka {
+        true => {
+            console::say("making an image of Java for the Pods of the demo (the first time: half a minute)");
+            Some(harness("its image", || Archive::java(&workspace::jars()))?)
+        }
+        false => None,
+    };
+    settings.images.extend(java.as_ref().map(Archive::path));
     let missing = [&settings.sandbox.0]
         .into_iter()
         .chain(&settings.images)
@@ -166,7 +175,7 @@ The cluster runs until Ctrl-C. In another shell:
     );
     if let Some((_, way)) = &cluster.eureka {
         text.push_str(&format!(
-            "  kubectl apply -f demo/03-kubernetes/ratings.yaml
+            "  kubectl apply -f demo/03-kubernetes/ratings.yaml      # the rest is in demo/03-kubernetes/README.md
   curl http://{address}/eureka/apps          # Pods reach it as http://{GATEWAY}:{EUREKA_PORT}/eureka
   kubectl label pod ratings infra.flomesh.io/registry-
 ",

@@ -12,6 +12,7 @@ mod outage;
 mod quiet;
 mod roll;
 mod start;
+mod walk;
 mod world;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ const CASES: &[Case<World>] = &[
         "every_kind_of_pod_registers_and_leaves",
         kinds::every_kind_of_pod_registers_and_leaves,
     ),
+    ("the_demo_shows_three_names", walk::the_demo_shows_three_names),
     (
         "a_deployment_is_rolled_without_a_failed_request",
         roll::a_deployment_is_rolled_without_a_failed_request,

@@ -26,13 +26,15 @@ pub(crate) struct World {
     /// From the beginning until the node was Ready.
     pub(crate) ready: Duration,
     _eureka: Process,
-    _images: images::Archive,
+    _images: [images::Archive; 2],
 }
 
 impl World {
     #[track_caller]
     pub(crate) fn start() -> Self {
         let busybox = images::Archive::busybox();
+        let jars = Jars::of_tests();
+        let java = images::Archive::java(jars.folder());
         let settings = Settings::shipped()
             .image(busybox.path())
             .image(images::shipped("demo-ratings"))
@@ -40,7 +42,8 @@ impl World {
         let start = Instant::now();
         let node = Node::start(&settings);
         let ready = start.elapsed();
-        let eureka = Jars::of_tests().eureka(node.netns(), &[]).expect("Eureka starts");
+        node.import(&java.path());
+        let eureka = jars.eureka(node.netns(), &[]).expect("Eureka starts");
         node.install(&repo_path("demo/03-kubernetes"));
         println!("node Ready {:.1} s after the start", ready.as_secs_f64());
         println!(
@@ -51,7 +54,7 @@ impl World {
             node,
             ready,
             _eureka: eureka,
-            _images: busybox,
+            _images: [busybox, java],
         }
     }
 

@@ -65,7 +65,7 @@ impl Archive {
         Self::pack(&parts, &config, reference, &layers)
     }
 
-    /// An image of `files` (path in the image, file of the machine or, with `-> `, target of a link) with an entrypoint.
+    /// An image of `files` (path in the image, file or folder of the machine) and links (path, target) with an entrypoint.
     ///
     /// # Panics
     /// A file is not there.
@@ -78,7 +78,10 @@ impl Archive {
             path
         };
         for (path, source) in files {
-            std::fs::copy(source, place(path)).unwrap_or_else(|e| panic!("copy {}: {e}", source.display()));
+            let mut copy = Command::new("cp");
+            copy.args(["--recursive", "--dereference", "--preserve=mode", "--"]);
+            let (status, output) = process::run("cp", copy.arg(source).arg(place(path)), DEADLINE).expect("it runs");
+            assert!(status.success(), "{output}");
         }
         for (path, target) in links {
             std::os::unix::fs::symlink(target, place(path)).expect("the folder is ours");

@@ -7,6 +7,7 @@
 mod cgroup;
 pub mod images;
 mod install;
+pub mod java;
 mod machine;
 mod names;
 mod parts;

@@ -9,7 +9,7 @@ use super::Node;
 use crate::poll;
 
 /// Longest wait for what a busy kubelet does.
-const SOON: Duration = Duration::from_secs(90);
+const SOON: Duration = Duration::from_secs(180);
 
 impl Node {
     /// A Pod as the API server has it; `None`: there is none.
