@@ -17,6 +17,9 @@ use crate::poll;
 /// Output that is kept of one process; older bytes are dropped.
 const MAX_OUTPUT_BYTES: usize = 1 << 20;
 
+/// Time for a program that counts its steps to end by itself.
+const COUNTED: Duration = Duration::from_secs(10);
+
 /// A running child. Stays in our process group, so that Ctrl-C reaches it too.
 pub struct Process {
     name: String,
@@ -134,6 +137,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // What counts its own steps (`cargo xtask profile`) writes them down when it ends by itself.
+        if std::env::var_os("LLVM_PROFILE_FILE").is_some() {
+            let _gone_already = self.signal(Signal::SIGTERM);
+            let _counted = self.wait(COUNTED);
+        }
         kill_tree(self.child.id());
         let _reaped = self.child.wait();
     }

@@ -1,16 +1,18 @@
 //! The binaries as they are shipped: static, stripped, in one folder. Not for: debug builds (plain cargo makes those).
 
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Context;
 
 use crate::arch::Arch;
-use crate::{console, workspace};
+use crate::{console, profile, workspace};
 
 pub(crate) const HELP: &str = "\
 Builds pause (profile tiny), ballast and ballast-repo (profile release) and
 ballast-controller (profile control) as static binaries and puts them into target/bin,
-where tests and images take them from.
+where tests and images take them from. For amd64 ballast goes by a profile of what is hot
+(cargo xtask profile).
 
 Options:
   --arch ARCH   amd64 or arm64 (this machine's): those of another go into target/bin-ARCH
@@ -91,14 +93,11 @@ fn build(builds: &[Build], arch: Arch) -> anyhow::Result<()> {
     let folder = arch.bin();
     std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     for (packages, profile, flags) in builds {
-        let mut cargo = workspace::cargo(&["build", "--locked", "--profile", profile, "--target", arch.triple()]);
-        arch.tools(&mut cargo);
-        for package in *packages {
-            cargo.args(["--package", package]);
-        }
-        // RUSTFLAGS from outside would undo crt-static; the encoded form would win over ours.
-        cargo.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
-        cargo.env("CFLAGS", "-fno-asynchronous-unwind-tables -fno-unwind-tables");
+        let more = match packages.contains(&"ballast") {
+            true => profile::flags(arch)?,
+            false => Vec::new(),
+        };
+        let mut cargo = cargo(&(*packages, *profile, *flags), &more, arch);
         console::show(
             &format!("building {} ({profile}, static, {})", packages.join(", "), arch.name()),
             &mut cargo,
@@ -111,6 +110,40 @@ fn build(builds: &[Build], arch: Arch) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Builds `ballast` with counters into `folder`; what they count goes to `raw`. All else is as in the build that goes by it, even what
+/// is built together, for names of functions follow from that.
+///
+/// # Errors
+/// Prerequisites or cargo's.
+pub(crate) fn with_counters(folder: &Path, raw: &Path) -> anyhow::Result<()> {
+    let row = BUILDS.iter().find(|(packages, ..)| packages.contains(&"ballast"));
+    let row = row.expect("the table has the agent");
+    let mut cargo = cargo(row, &profile::counting(raw), Arch::Amd64);
+    console::show("building ballast with counters", cargo.args(["--bin", "ballast"]))?;
+    std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    let built = workspace::target()
+        .join(Arch::Amd64.triple())
+        .join(row.1)
+        .join("ballast");
+    install(&built, &folder.join("ballast"))
+}
+
+/// The build of a row with further flags of rustc.
+fn cargo((packages, profile, flags): &Build, more: &[String], arch: Arch) -> Command {
+    let mut cargo = workspace::cargo(&["build", "--locked", "--profile", profile, "--target", arch.triple()]);
+    arch.tools(&mut cargo);
+    for package in *packages {
+        cargo.args(["--package", package]);
+    }
+    // Flags from outside would undo crt-static. A path among ours may have blanks.
+    let all: Vec<&str> = flags.split(' ').chain(more.iter().map(String::as_str)).collect();
+    cargo
+        .env("CARGO_ENCODED_RUSTFLAGS", all.join("\x1f"))
+        .env_remove("RUSTFLAGS");
+    cargo.env("CFLAGS", "-fno-asynchronous-unwind-tables -fno-unwind-tables");
+    cargo
 }
 
 /// Replaces `to` by a copy of `from`, at once: a running old one keeps its file.

@@ -18,6 +18,7 @@ mod interrupt;
 mod kubernetes;
 mod peers;
 mod prereq;
+mod profile;
 mod registries;
 mod scale;
 mod size;
@@ -119,6 +120,12 @@ const STEPS: &[Step] = &[
         about: "figures beside nginx and haproxy",
         help: bench::HELP,
         run: bench::run,
+    },
+    Step {
+        name: "profile",
+        about: "by what the release build makes ballast fast and small",
+        help: profile::HELP,
+        run: profile::run,
     },
     Step {
         name: "scale",

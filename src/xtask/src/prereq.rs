@@ -40,9 +40,16 @@ pub(crate) enum Group {
     CrossArm64,
     /// Compile C for x86-64 on another machine.
     CrossAmd64,
+    /// What a program counted, merged.
+    Profile,
 }
 
 const NEEDS: &[Need] = &[
+    Need {
+        group: Group::Profile,
+        proof: "llvm-profdata-19",
+        package: "llvm-19",
+    },
     Need {
         group: Group::Fuzz,
         proof: "c++",
