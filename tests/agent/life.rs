@@ -44,6 +44,11 @@ impl Pod {
 
     /// Starts an agent as pause does: the memory as file descriptor 3.
     fn agent(&self) -> Process {
+        self.agent_with(&[])
+    }
+
+    /// The same with more environment.
+    fn agent_with(&self, env: &[(&str, &str)]) -> Process {
         let mut command = Command::new("sh");
         command
             .args(["-c", "exec \"$0\" agent 3<>\"$1\""])
@@ -53,7 +58,8 @@ impl Pod {
             .env("BALLAST_NAMESPACE", "shop")
             .env("BALLAST_SNAPSHOT_FD", "3")
             .env("BALLAST_LOG", "debug")
-            .env("BALLAST_DRAIN", "3");
+            .env("BALLAST_DRAIN", "3")
+            .envs(env.iter().copied());
         Process::spawn("agent", &mut command).expect("it starts")
     }
 
@@ -168,6 +174,49 @@ fn pod_json_is_published_in_place_with_our_address() {
     let own = pod.status(&repo)["ip"].as_str().unwrap_or_default().to_owned();
     let expected = if own.is_empty() { "-" } else { &own };
     assert_eq!((first[2].as_str(), second[2].as_str()), (expected, expected));
+}
+
+/// A Pod with our sidecar on a node with our sandbox image: two agents, one of which acts. It is told what the other one guesses.
+#[test]
+fn the_sidecar_acts_and_the_sandbox_does_not() {
+    let (repo, port) = (Repo::dev(), free_port());
+    let mut pod = Pod::new(&repo.url);
+    let of_host = pod.name.clone();
+    let containers = r#"{"containers":[{"name":"ballast-agent","kind":"sidecar"},{"name":"app","kind":"app"}]}"#;
+    let document = format!(r#"{{"spec":{containers}}}"#);
+    let main = "pipy().listen(PORT).replaceData(\
+        () => new Data(JSON.decode(pipy.load('/config/pod.json')).status.podIP + '\\n'))";
+    let main = main.replace("PORT", &port.to_string());
+    for name in [&of_host, "/pod/shop/web-0"] {
+        pod.name = name.to_owned();
+        repo.done(&[(&format!("POST /api/v1/repo{name}"), "")]);
+        pod.upload(&repo, "/config/pod.json", &document);
+        pod.publish(&repo, 1, &main);
+    }
+    let mut sandbox = pod.agent();
+    sandbox.wait_output(DEADLINE, "the Pod has the container ballast-agent: its agent acts");
+    let mut sidecar = pod.agent_with(&[
+        ("BALLAST_CONTAINER", "ballast-agent"),
+        ("BALLAST_POD_NAME", "web-0"),
+        ("BALLAST_POD_UID", "0f8fad5b-d9cb-469f-a165-70867728950e"),
+        ("BALLAST_POD_IP", "10.9.8.7"),
+    ]);
+    wait_answer(&sidecar, port, "10.9.8.7\n");
+    wait_for(DEADLINE, "it reports under the name it was told", || {
+        let status = pod.status(&repo);
+        status["name"] == "web-0" && status["ip"] == "10.9.8.7"
+    });
+    // A new version is no reason to act either.
+    pod.name = of_host;
+    pod.publish(&repo, 2, &main);
+    wait_for(DEADLINE, "it has looked at that, too", || {
+        sandbox.output().matches("its agent acts").count() == 2
+    });
+    assert_eq!(threads(&sandbox), 1, "no worker");
+    for agent in [&mut sandbox, &mut sidecar] {
+        agent.signal(Signal::SIGTERM).unwrap();
+        assert_eq!(agent.wait(DEADLINE).expect("it leaves").code(), Some(0));
+    }
 }
 
 #[test]

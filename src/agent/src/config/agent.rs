@@ -1,7 +1,9 @@
-//! The environment of `ballast agent`: it takes no arguments, for an infra container is given none. Source: design.md 4.
+//! The environment of `ballast agent`: it takes no arguments, for an infra container is given none. As a sidecar it is also told
+//! what a sandbox has to guess. Source: design.md 4; src/controller/src/webhook/inject.rs.
 
 use super::{BAD_USAGE, Command};
 use crate::log::LogLevel;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +13,14 @@ pub(crate) const ENV_REPO: &str = "BALLAST_REPO";
 pub(crate) const ENV_REPO_CA: &str = "BALLAST_REPO_CA";
 /// Namespace of this Pod, where resolv.conf does not tell.
 pub(crate) const ENV_NAMESPACE: &str = "BALLAST_NAMESPACE";
+/// Name of this Pod, where the host name is another.
+pub(crate) const ENV_POD_NAME: &str = "BALLAST_POD_NAME";
+/// UID of this Pod, where /proc/self/cgroup does not tell.
+pub(crate) const ENV_POD_UID: &str = "BALLAST_POD_UID";
+/// Address of this Pod, where pod.json does not tell.
+pub(crate) const ENV_POD_IP: &str = "BALLAST_POD_IP";
+/// Name of our container, where we are one of the Pod's.
+pub(crate) const ENV_CONTAINER: &str = "BALLAST_CONTAINER";
 /// Time for scripts to finish, whole seconds.
 pub(crate) const ENV_DRAIN: &str = "BALLAST_DRAIN";
 /// Ceiling of our own memory, MiB.
@@ -28,6 +38,10 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     (ENV_REPO_CA, "certificates of the Repo: PEM text or a file"),
     (ENV_NAMESPACE, "namespace of this Pod (from resolv.conf)"),
+    (ENV_POD_NAME, "name of this Pod (the host's)"),
+    (ENV_POD_UID, "UID of this Pod (from /proc/self/cgroup)"),
+    (ENV_POD_IP, "address of this Pod (of the first interface)"),
+    (ENV_CONTAINER, "name of our container (none: the sandbox)"),
     (ENV_DRAIN, "seconds that scripts have to finish (5)"),
     (ENV_MEMORY, "ceiling of our memory, MiB (64, at least 16)"),
     (ENV_LOG, "debug, info, warn or error (info)"),
@@ -47,6 +61,14 @@ pub(crate) struct AgentConfig {
     pub(crate) repo_ca: Option<Vec<u8>>,
     /// Namespace of this Pod, where it was given.
     pub(crate) namespace: Option<String>,
+    /// Name of this Pod, where it was given.
+    pub(crate) pod_name: Option<String>,
+    /// UID of this Pod, where it was given.
+    pub(crate) pod_uid: Option<String>,
+    /// Address of this Pod, where it was given.
+    pub(crate) pod_ip: Option<IpAddr>,
+    /// Name of our container; None: we are in the sandbox.
+    pub(crate) container: Option<String>,
     /// Time for scripts to finish.
     pub(crate) drain: Duration,
     /// Ceiling of our own memory, bytes.
@@ -98,10 +120,14 @@ fn parse(args: &[String], env: impl Fn(&str) -> Option<String>) -> Result<AgentC
             Some(PathBuf::from(format!("/proc/self/fd/{fd}")))
         }
     };
-    let namespace = get(ENV_NAMESPACE);
-    if let Some(namespace) = namespace.as_deref().filter(|namespace| namespace.contains('/')) {
-        return Err(bad(ENV_NAMESPACE, namespace, "the name of a namespace"));
-    }
+    let name = |variable: &str, what: &str| match get(variable) {
+        Some(name) if name.contains('/') => Err(bad(variable, &name, what)),
+        name => Ok(name),
+    };
+    let pod_ip = match get(ENV_POD_IP) {
+        None => None,
+        Some(value) => Some(value.parse().map_err(|_| bad(ENV_POD_IP, &value, "an IP address"))?),
+    };
     Ok(AgentConfig {
         repo: get(ENV_REPO).unwrap_or_else(|| DEFAULT_REPO.to_owned()),
         repo_ca: match get(ENV_REPO_CA) {
@@ -109,7 +135,11 @@ fn parse(args: &[String], env: impl Fn(&str) -> Option<String>) -> Result<AgentC
             Some(pem) if pem.contains("-----BEGIN") => Some(pem.into_bytes()),
             Some(path) => Some(std::fs::read(&path).map_err(|error| bad(ENV_REPO_CA, &path, &error.to_string()))?),
         },
-        namespace,
+        namespace: name(ENV_NAMESPACE, "the name of a namespace")?,
+        pod_name: name(ENV_POD_NAME, "the name of a Pod")?,
+        pod_uid: name(ENV_POD_UID, "the UID of a Pod")?,
+        pod_ip,
+        container: get(ENV_CONTAINER),
         drain: Duration::from_secs(number(ENV_DRAIN, DEFAULT_DRAIN_SECONDS)?),
         memory_bytes: memory_mib << 20,
         log_level,
@@ -135,6 +165,8 @@ mod tests {
         assert_eq!(config.drain, Duration::from_secs(5));
         assert_eq!(config.memory_bytes, 64 << 20);
         assert_eq!((config.namespace, config.repo_ca, config.snapshot), (None, None, None));
+        assert_eq!((config.pod_name, config.pod_uid), (None, None));
+        assert_eq!((config.pod_ip, config.container), (None, None));
     }
 
     #[test]
@@ -147,6 +179,10 @@ mod tests {
             (ENV_MEMORY, "32"),
             (ENV_LOG, "debug:codebase"),
             (ENV_SNAPSHOT, "3"),
+            (ENV_POD_NAME, "web-0"),
+            (ENV_POD_UID, "u-1"),
+            (ENV_POD_IP, "fd00::7"),
+            (ENV_CONTAINER, "ballast-agent"),
         ])
         .unwrap();
         assert_eq!(config.repo, "https://repo:1");
@@ -155,6 +191,10 @@ mod tests {
         assert_eq!((config.drain.as_secs(), config.memory_bytes), (7, 32 << 20));
         assert_eq!(config.log_level.to_string(), "debug:codebase");
         assert_eq!(config.snapshot, Some("/proc/self/fd/3".into()));
+        assert_eq!(config.pod_name.as_deref(), Some("web-0"));
+        assert_eq!(config.pod_uid.as_deref(), Some("u-1"));
+        assert_eq!(config.pod_ip, "fd00::7".parse().ok());
+        assert_eq!(config.container.as_deref(), Some("ballast-agent"));
     }
 
     #[test]
@@ -166,6 +206,9 @@ mod tests {
             (ENV_LOG, "loud"),
             (ENV_SNAPSHOT, "../x"),
             (ENV_NAMESPACE, "a/b"),
+            (ENV_POD_NAME, "a/b"),
+            (ENV_POD_UID, "../x"),
+            (ENV_POD_IP, "10.0.0"),
             (ENV_REPO_CA, "/nowhere/ca.pem"),
         ] {
             let error = parsed(&[(name, value)]).expect_err(value);

@@ -6,6 +6,7 @@ use super::store::Store;
 use super::{End, ceiling, drained, instance};
 use crate::address;
 use crate::admin::{Admin, Open};
+use crate::config::AgentConfig;
 use crate::facts::Facts;
 use crate::feed::{Current, codebase};
 use crate::limits;
@@ -17,7 +18,7 @@ use ballast_engine::{Notice, Options, ScriptLimits};
 use ballast_repo_client::Snapshot;
 use ballast_repo_client::pod::POD_PATH;
 use bytes::Bytes;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
@@ -32,6 +33,8 @@ pub(super) struct Active {
     uid: Option<String>,
     admin: Option<Open>,
     drain: Duration,
+    /// Our address, where it was given.
+    given_ip: Option<IpAddr>,
     /// One report at a time.
     reporting: Arc<Semaphore>,
     link: Link,
@@ -45,11 +48,14 @@ impl Active {
         (current, look): (Current, Arc<Notify>),
         store: Option<Store>,
         log: Log,
-        memory_bytes: u64,
-        drain: Duration,
+        config: &AgentConfig,
     ) -> Self {
         let (uuid, name, since_ms) = instance(identity);
-        let own = address::own().map(|ip| ip.to_string()).unwrap_or_default();
+        let own = config
+            .pod_ip
+            .or_else(address::own)
+            .map(|ip| ip.to_string())
+            .unwrap_or_default();
         let facts = Facts::new(&uuid, &name, since_ms, own, log.loggers().clone());
         let link = Link::open(Ends {
             current: current.clone(),
@@ -60,9 +66,9 @@ impl Active {
         });
         let options = Options {
             limits: ScriptLimits {
-                heap_bytes: ceiling::heap_bytes(memory_bytes),
-                data_bytes: ceiling::data_bytes(memory_bytes),
-                held_bytes: ceiling::held_bytes(memory_bytes),
+                heap_bytes: ceiling::heap_bytes(config.memory_bytes),
+                data_bytes: ceiling::data_bytes(config.memory_bytes),
+                held_bytes: ceiling::held_bytes(config.memory_bytes),
                 socket_priority: Some(limits::SOCKET_PRIORITY),
                 ..ScriptLimits::default()
             },
@@ -84,7 +90,8 @@ impl Active {
             log,
             uid: identity.uid.clone(),
             admin: None,
-            drain,
+            drain: config.drain,
+            given_ip: config.pod_ip,
             reporting: Arc::new(Semaphore::new(1)),
             link,
             redirect: None,
@@ -108,7 +115,7 @@ impl Active {
     /// Files were published in place.
     pub(super) async fn publish(&mut self, snapshot: &Snapshot, changed: Vec<(String, Option<Bytes>)>) {
         for (path, content) in changed {
-            let content = content.map(|content| completed(&path, &content));
+            let content = content.map(|content| self.completed(&path, &content));
             self.running.publish(&path, content).await;
         }
         // A version that does not run is not kept, and nothing of it.
@@ -188,7 +195,7 @@ impl Active {
         }
         let mut codebase = codebase(snapshot);
         if let Some(pod) = codebase.files.get_mut(POD_PATH) {
-            *pod = completed(POD_PATH, pod);
+            *pod = self.completed(POD_PATH, pod);
         }
         let version = codebase.version.clone();
         if let Err(error) = self.running.apply(codebase).await {
@@ -203,6 +210,15 @@ impl Active {
         tracing::info!(target: "start", "version {version} runs");
         self.redirect = Watch::begin(snapshot.files.get(POD_PATH), &self.facts);
         true
+    }
+
+    /// pod.json with our own address where it has none; other files as they are.
+    fn completed(&self, path: &str, content: &Bytes) -> Bytes {
+        if path == POD_PATH {
+            address::complete(content, self.given_ip.or_else(address::own))
+        } else {
+            content.clone()
+        }
     }
 
     fn keep(&self, snapshot: &Snapshot) {
@@ -237,15 +253,6 @@ impl Active {
             Ok(open) => self.admin = Some(open),
             Err(error) => tracing::warn!(%error, "no admin port"),
         }
-    }
-}
-
-/// pod.json with our own address where it has none; other files as they are.
-fn completed(path: &str, content: &Bytes) -> Bytes {
-    if path == POD_PATH {
-        address::complete(content, address::own())
-    } else {
-        content.clone()
     }
 }
 

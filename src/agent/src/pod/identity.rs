@@ -1,5 +1,8 @@
-//! Who am I: the codebase of this Pod, from what a sandbox can see. Pure functions over the texts of the files.
+//! Who am I: the codebase of this Pod, from what a sandbox can see, or from what a sidecar is told. Pure functions over the
+//! texts of the files.
 //! Source: pods.md "How the infra can learn who it is", design.md 1 item 8.
+
+use crate::config::AgentConfig;
 
 /// What is known of this Pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,14 +16,20 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Reads it from the system.
-    pub(super) fn read(namespace: Option<String>) -> Self {
+    /// What was given, the rest from the system.
+    pub(super) fn read(config: &AgentConfig) -> Self {
         let host = nix::unistd::gethostname().unwrap_or_default();
         let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         Identity {
-            name: host.to_string_lossy().into_owned(),
-            namespace: namespace.or_else(|| namespace_of(&text("/etc/resolv.conf"))),
-            uid: uid_of(&text("/proc/self/cgroup")),
+            name: config
+                .pod_name
+                .clone()
+                .unwrap_or_else(|| host.to_string_lossy().into_owned()),
+            namespace: config
+                .namespace
+                .clone()
+                .or_else(|| namespace_of(&text("/etc/resolv.conf"))),
+            uid: config.pod_uid.clone().or_else(|| uid_of(&text("/proc/self/cgroup"))),
         }
     }
 

@@ -5,6 +5,7 @@
 mod active;
 mod ceiling;
 mod identity;
+mod other;
 mod redirect;
 mod store;
 
@@ -17,6 +18,7 @@ use crate::signals::Signals;
 use active::Active;
 use ballast_engine::Notice;
 use ballast_repo_client as client;
+use ballast_repo_client::pod::POD_PATH;
 use identity::Identity;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -35,7 +37,12 @@ enum End {
 
 /// Runs until it is told to leave, and gives the exit code.
 pub(crate) fn main(config: AgentConfig) -> u8 {
-    let log = Log::install(config.log_level.clone(), LogTo::Stderr, None, limits::AGENT_LOG_BYTES);
+    // A container's log is its stdout; a sandbox has none, and PID 1 says what it has to say on stderr.
+    let to = match config.container {
+        Some(_) => LogTo::Stdout,
+        None => LogTo::Stderr,
+    };
+    let log = Log::install(config.log_level.clone(), to, None, limits::AGENT_LOG_BYTES);
     ceiling::set(config.memory_bytes);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -58,7 +65,7 @@ pub(crate) fn main(config: AgentConfig) -> u8 {
 }
 
 async fn live(config: AgentConfig, log: Log) -> End {
-    let identity = Identity::read(config.namespace.clone());
+    let identity = Identity::read(&config);
     let (worker, alias) = match workers(&config, &identity) {
         Ok(workers) => workers,
         Err(error) => {
@@ -80,9 +87,8 @@ async fn live(config: AgentConfig, log: Log) -> End {
     let held = store.as_ref().and_then(from_store);
     let feed = Feed::new(worker, alias, held.clone());
     let begin = {
-        let (ends, drain) = ((feed.current(), feed.look()), config.drain);
-        let memory_bytes = config.memory_bytes;
-        move |store| Active::begin(&identity, ends, store, log, memory_bytes, drain)
+        let (ends, config) = ((feed.current(), feed.look()), config.clone());
+        move |store| Active::begin(&identity, ends, store, log, &config)
     };
     let pace = Pace {
         wait: client::limits::MAX_WAIT,
@@ -103,6 +109,10 @@ async fn live(config: AgentConfig, log: Log) -> End {
         None => loop {
             tokio::select! {
                 change = changes.recv() => if let Some(Change::Version(snapshot)) = change {
+                    if let Some(name) = other::agent(snapshot.files.get(POD_PATH), config.container.as_deref()) {
+                        tracing::info!(target: "start", "the Pod has the container {name}: its agent acts, this one stays dormant");
+                        continue;
+                    }
                     let mut active = begin(store);
                     active.apply(&snapshot).await;
                     break active;
