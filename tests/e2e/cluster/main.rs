@@ -11,6 +11,7 @@ mod life;
 mod outage;
 mod quiet;
 mod roll;
+mod sidecar;
 mod start;
 mod walk;
 mod world;
@@ -49,6 +50,10 @@ const CASES: &[Case<World>] = &[
         kinds::every_kind_of_pod_registers_and_leaves,
     ),
     ("the_demo_shows_three_names", walk::the_demo_shows_three_names),
+    (
+        "a_sidecar_registers_and_leaves",
+        sidecar::a_sidecar_registers_and_leaves,
+    ),
     (
         "a_deployment_is_rolled_without_a_failed_request",
         roll::a_deployment_is_rolled_without_a_failed_request,
