@@ -104,14 +104,17 @@ fn add(conf: &Conf, env: &dyn Fn(&str) -> String) -> Result<String, Failure> {
     if conf.is_on {
         let loaded = conf.settings().and_then(|settings| {
             enter(&env("CNI_NETNS"))?;
-            kernel::load(&rules::chains(&settings))
+            let loaded = kernel::load(&rules::chains(&settings));
+            if loaded.is_err() && conf.on_error == OnError::Open {
+                // Rules that are not what they should be lead nowhere; where none could be loaded there are none to take.
+                kernel::remove().ok();
+            }
+            loaded
         });
         match (loaded, conf.on_error) {
             (Ok(()), _) => {}
             (Err(error), OnError::Fail) => return Err(error.into()),
             (Err(error), OnError::Open) => {
-                // Rules that are not what they should be lead nowhere; where none could be loaded there are none to take.
-                kernel::remove().ok();
                 // The runtime logs it; the Pod starts without its proxy, and its agent says so.
                 writeln!(
                     std::io::stderr(),
