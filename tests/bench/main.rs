@@ -17,6 +17,7 @@ mod relay;
 mod reload;
 mod table;
 mod tls;
+mod transparent;
 
 use std::process::ExitCode;
 use table::Table;
@@ -38,6 +39,7 @@ const TABLES: &[(&str, Run)] = &[
     ("admission", admission::run),
     ("reload", reload::run),
     ("tls", tls::run),
+    ("transparent", transparent::run),
 ];
 
 fn main() -> ExitCode {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use ballast_tests::http::Request;
-use ballast_tests::poll;
+use ballast_tests::{poll, wait_for};
 
 use crate::cluster::{Cluster, POD, at, get};
 use crate::server::{Reply, Server};
@@ -22,7 +22,7 @@ fn without_rules_it_says_so_and_nothing_is_touched() {
     // As an init container does it: after the agent has begun.
     cluster.rules("");
     cluster.await_redirect("in place");
-    assert!(cluster.log().contains("in place"), "{}", cluster.log());
+    wait_for(DEADLINE, "it logs so", || cluster.log().contains("[redirect] in place"));
     assert_eq!(init(&cluster.pod, "--check").code, 0);
 }
 

@@ -63,7 +63,6 @@
   .handleMessageStart(({ head }) => (_request = meter.request(_connection, head), trace(head.headers)))
   .muxHTTP(() => _connection, { maxIdle: cfg.idleSeconds }).to($ => $.connect(() => _connection.target, options))
   .handleMessageStart(({ head }) => _request.status = head.status)
-  .handleMessageEnd(() => meter.ended(_request))
 )
 
 .pipeline('http2')
@@ -73,7 +72,6 @@
   .muxHTTP(() => _connection, { version: 2, maxQueue: 1000, maxIdle: cfg.idleSeconds })
   .to($ => $.connect(() => _connection.target, options))
   .handleMessageStart(({ head }) => _request.status = head.status)
-  .handleMessageEnd(() => meter.ended(_request))
 )
 
 )()

@@ -1,5 +1,6 @@
 // Counts, times and logs connections and requests. Names have no routes in them: service, direction, class of the status. The
 // service of a request that comes in is ours; of one that goes out it is the host that it asks for, as long as these are few.
+// A request costs two calls: nothing of its head is read before its end, and no series is looked up twice.
 ((
   config = pipy.solve('base/config.js'),
   cfg = config.proxy(config.pod()),
@@ -10,62 +11,66 @@
   requests = new stats.Counter('proxy_requests', ['service', 'direction', 'status']),
   requestTimes = new stats.Histogram('proxy_request_seconds', seconds, ['service', 'direction']),
 
-  logger = new logging.JSONLogger('proxy'),
-  log = line => cfg.log && logger.log(line),
-
-  hosts = {},
+  // Series by direction and service; their number is bounded by that of services.
+  all = { inbound: {}, outbound: {} },
   known = { count: 0 },
-
-  // Whoever asks can make up names, and each is a series for ever.
-  listed = host => (
-    hosts[host] || (known.count < cfg.maxServices ? (known.count++, hosts[host] = host) : 'other')
+  add = (direction, service) => (
+    known.count++,
+    all[direction][service] = { service, time: requestTimes.withLabels(service, direction), classes: {} }
   ),
+  // Whoever asks can make up names, and each is a series for ever.
+  find = (direction, service) => (
+    all[direction][service] ||
+    (known.count < cfg.maxServices ? add(direction, service) : all[direction].other || add(direction, 'other'))
+  ),
+  count = (series, direction, name) => (
+    series.classes[name] || (series.classes[name] = requests.withLabels(series.service, direction, name))
+  ).increase(),
+
+  isName = new RegExp('^[a-z0-9.-]*[a-z][a-z0-9.-]*$'),
   host = head => (
     (name = (head.headers?.host || '').toLowerCase().split(':')[0]) => (
-      name && name.length <= 100 && name.match(new RegExp('^[a-z0-9.-]*[a-z][a-z0-9.-]*$')) ? listed(name) : 'other'
+      name && name.length <= 100 && isName.exec(name) ? name : 'other'
     )
   )(),
 
-  round = ms => Math.round(ms * 1000) / 1000,
+  // A line is JSON; what somebody else has chosen is quoted, the rest is ours.
+  logger = new logging.TextLogger('proxy'),
+  quoted = text => JSON.stringify(text || ''),
+  began = (type, { direction, peer, target }) => (
+    `{"time":${Date.now()},"type":"${type}","direction":"${direction}","peer":"${peer}","target":"${target}"`
+  ),
 ) => ({
   connection: direction => ({ direction, began: pipy.performance.now() }),
 
-  closed: ({ direction, protocol, target, peer, isRefused, began }) => (
+  closed: connection => (
     (
-      name = isRefused ? 'refused' : protocol || 'none',
-      ms = pipy.performance.now() - began,
+      { direction } = connection,
+      name = connection.isRefused ? 'refused' : connection.protocol || 'none',
+      ms = pipy.performance.now() - connection.began,
     ) => (
       connections.withLabels(direction, name).increase(),
       connectionTimes.withLabels(direction, name).observe(ms / 1000),
-      log({ time: Date.now(), type: 'connection', direction, protocol: name, peer, target, ms: round(ms) })
+      cfg.log && logger.log(`${began('connection', connection)},"protocol":"${name}","ms":${ms.toFixed(3)}}`)
     )
   )(),
 
-  request: (connection, head) => ({
-    connection,
-    service: connection.direction === 'inbound' ? cfg.service : host(head),
-    method: head.method,
-    path: head.path,
-    headers: head.headers,
-    status: 0,
-    began: pipy.performance.now(),
-    isEnded: false,
-  }),
+  request: (connection, head) => ({ connection, head, status: 0, began: pipy.performance.now() }),
 
-  // Once, at the end of the answer; one without is of the class 'none': somebody went away.
-  ended: request => request.isEnded || (
+  // A request without an answer is of the class 'none': somebody went away.
+  ended: ({ connection, head, status, began: start }) => (
     (
-      { direction, peer, target } = request.connection,
-      { service, method, path, status, headers } = request,
-      ms = pipy.performance.now() - request.began,
+      { direction } = connection,
+      ms = pipy.performance.now() - start,
+      series = find(direction, direction === 'inbound' ? cfg.service : host(head)),
     ) => (
-      request.isEnded = true,
-      requests.withLabels(service, direction, status ? `${Math.floor(status / 100)}xx` : 'none').increase(),
-      requestTimes.withLabels(service, direction).observe(ms / 1000),
-      log({
-        time: Date.now(), type: 'request', direction, service, peer, target, method,
-        path: path.split('?')[0], status, trace: headers?.traceparent, ms: round(ms),
-      })
+      series.time.observe(ms / 1000),
+      count(series, direction, status ? `${Math.floor(status / 100)}xx` : 'none'),
+      cfg.log && logger.log(
+        `${began('request', connection)},"service":"${series.service}","method":${quoted(head.method)},"path":${quoted(
+          head.path.split('?')[0]
+        )},"status":${status},"trace":${quoted(head.headers.traceparent)},"ms":${ms.toFixed(3)}}`
+      )
     )
   )(),
 }))()
