@@ -4,6 +4,53 @@ use ballast_tests::repo::{Repo, row};
 use serde_json::json;
 
 #[test]
+fn a_codebase_with_its_files_in_one_request() {
+    let repo = Repo::dev();
+    let whole =
+        r#"{"base":"/base","version":"1","files":{"/config/pod.json":"{\"metadata\":{\"uid\":\"u-1\"}}","x.js":"1"}}"#;
+    repo.check(&[
+        row("whole", "PUT /api/v1/repo/pod/a/b", whole, 201, ""),
+        row(
+            "again",
+            "PUT /api/v1/repo/pod/a/b",
+            whole,
+            400,
+            "Codebase already exists",
+        ),
+        row("served at once", "GET /repo/pod/a/b/x.js", "", 200, "1"),
+        row("by its UID", "GET /repo/uid/u-1/x.js", "", 200, "1"),
+        row("no version", "PUT /api/v1/repo/c", r#"{"files":{"/x":"1"}}"#, 400, "*"),
+        row("no files", "PUT /api/v1/repo/c", r#"{"version":"1"}"#, 400, "*"),
+        row(
+            "a file that is no text",
+            "PUT /api/v1/repo/c",
+            r#"{"version":"1","files":{"/x":1}}"#,
+            400,
+            "*",
+        ),
+        row(
+            "a file without a name",
+            "PUT /api/v1/repo/c",
+            r#"{"version":"1","files":{"/..":"1"}}"#,
+            400,
+            "*",
+        ),
+        row(
+            "no base",
+            "PUT /api/v1/repo/c",
+            r#"{"base":"/none","version":"1","files":{}}"#,
+            400,
+            "*",
+        ),
+        row("none of it is there", "GET /api/v1/repo/c", "", 404, "*"),
+    ]);
+    assert_eq!(repo.version("/pod/a/b").0, "1");
+    let info = repo.info("/pod/a/b");
+    assert_eq!(info["editFiles"], json!([]));
+    assert_eq!(info["files"], json!(["/config/pod.json", "/x.js"]));
+}
+
+#[test]
 fn create() {
     let repo = Repo::dev();
     repo.check(&[
@@ -330,7 +377,7 @@ fn commit_and_delete() {
             404,
             "Codebase not found",
         ),
-        row("another method", "PUT /api/v1/repo/a", "", 405, "*"),
+        row("another method", "OPTIONS /api/v1/repo/a", "", 405, "*"),
         row(
             "delete takes what derives with it",
             "DELETE /api/v1/repo/a",

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::{Netns, Process, http, poll, temp_dir};
@@ -56,6 +57,21 @@ impl Jars {
         self.start(netns, "eureka-server", 256, options, &ready)
     }
 
+    /// The same on loopback of this machine, at a port of its own.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn eureka_here(&self, port: u16) -> io::Result<Process> {
+        let port_option = format!("--server.port={port}");
+        let options = [port_option.as_str(), "--server.address=127.0.0.1"];
+        let process = self.spawn(Command::new("java"), "eureka-server", 256, &options)?;
+        await_answer(
+            process,
+            "eureka-server",
+            &format!("http://127.0.0.1:{port}/eureka/apps"),
+        )
+    }
+
     /// A Spring Cloud Config Server on port 8888 that serves the files of `configs` and registers itself as
     /// CONFIG-SERVICE with `address`.
     ///
@@ -82,6 +98,11 @@ impl Jars {
     }
 
     fn start(&self, netns: &Netns, name: &str, heap_mib: u32, options: &[&str], ready: &str) -> io::Result<Process> {
+        let process = self.spawn(netns.command("java"), name, heap_mib, options)?;
+        netns.run(|| await_answer(process, name, ready))
+    }
+
+    fn spawn(&self, mut command: Command, name: &str, heap_mib: u32, options: &[&str]) -> io::Result<Process> {
         let jar = self.0.join(format!("{name}.jar"));
         if !jar.is_file() {
             return Err(io::Error::other(format!(
@@ -89,7 +110,6 @@ impl Jars {
                 jar.display()
             )));
         }
-        let mut command = netns.command("java");
         command
             .arg(format!("-Xmx{heap_mib}m"))
             .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
@@ -106,8 +126,7 @@ impl Jars {
                 "--spring.main.banner-mode=off",
             ])
             .args(options);
-        let process = Process::spawn(name, &mut command)?.with_folder(folder);
-        await_answer(netns, process, name, ready)
+        Ok(Process::spawn(name, &mut command)?.with_folder(folder))
     }
 }
 
@@ -119,14 +138,12 @@ pub fn eureka(netns: &Netns, options: &[&str]) -> io::Result<Process> {
     Jars::of_tests().eureka(netns, options)
 }
 
-fn await_answer(netns: &Netns, mut process: Process, name: &str, url: &str) -> io::Result<Process> {
-    let answered = netns.run(|| {
-        poll(START, || {
-            match http::Request::new("GET", url).timeout(Duration::from_secs(2)).send() {
-                Ok(response) if response.status == 200 => Some(true),
-                _ => (!process.is_running()).then_some(false),
-            }
-        })
+fn await_answer(mut process: Process, name: &str, url: &str) -> io::Result<Process> {
+    let answered = poll(START, || {
+        match http::Request::new("GET", url).timeout(Duration::from_secs(2)).send() {
+            Ok(response) if response.status == 200 => Some(true),
+            _ => (!process.is_running()).then_some(false),
+        }
     });
     match answered {
         Some(true) => Ok(process),

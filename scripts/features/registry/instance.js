@@ -1,6 +1,8 @@
 // One instance of the app in one registry: registers, keeps its lease, follows its status, leaves. It has one timer for
 // life; whatever happens (404, a changed status, all servers down) moves that timer and never adds another.
+// What becomes of it is told to people (console) and, a line of JSON each, in the log `registration`, which the agent reports.
 ((
+  told = new logging.JSONLogger('registration'),
   jitter = seconds => seconds * (0.9 + 0.2 * Math.random()),
   text = error => error?.message || error?.head?.statusText || String(error),
 ) => (description, cfg, registry) => (
@@ -21,13 +23,17 @@
     },
 
     log = words => console.info('[registry]', state.self.id, words),
+    tell = (what, words) => (
+      log(words),
+      told.log({ time: Date.now(), id: state.self.id, state: what, words })
+    ),
 
     register = () => (
       (status = state.wanted) => (
         state.stale = false,
         registry.register({ ...state.self, status }, cfg).then(
           () => (
-            log(state.shown ? `${state.shown} → ${status}` : `registered as ${status}`),
+            state.shown ? log(`${state.shown} → ${status}`) : tell('registered', `registered as ${status}`),
             state.shown = status,
             state.gone = false
           )
@@ -38,7 +44,7 @@
     // What is wanted may have changed meanwhile, so a lost instance is registered by the next step.
     beat = () => registry.heartbeat({ ...state.self, status: state.shown }, cfg).then(
       known => known || (
-        log('not known to the registry any more: registering again'),
+        tell('lost', 'not known to the registry any more: registering again'),
         state.shown = null,
         state.gone = true,
         state.again = true
@@ -46,7 +52,7 @@
     ),
 
     deregister = () => registry.deregister(state.self, cfg).then(
-      () => (log('deregistered'), state.shown = null, state.gone = true)
+      () => (tell('deregistered', 'deregistered'), state.shown = null, state.gone = true)
     ),
 
     step = () => (
@@ -79,7 +85,9 @@
           () => (state.failures = 0),
           error => (
             state.failures++,
-            (state.failures === 1 || state.failures % 10 === 0) && log(`failed ${state.failures} times: ${text(error)}`)
+            (state.failures === 1 || state.failures % 10 === 0) && (
+              tell('failed', `failed ${state.failures} times: ${text(error)}`)
+            )
           )
         ).then(
           () => (

@@ -107,6 +107,8 @@ pub(crate) const ADMIN_PORT: u16 = 15062;
 pub(crate) const ADMIN_SOCKET: &str = "ballast";
 /// Time between two status reports of the agent; the Repo forgets an instance after 60 s.
 pub(crate) const REPORT_PERIOD: Duration = Duration::from_secs(20);
+/// News of a registration are reported after this, with what else there is; and so long the last report may take.
+pub(crate) const NEWS_PAUSE: Duration = Duration::from_millis(100);
 /// An agent that has run for so long has started well.
 pub(crate) const HEALTHY: Duration = Duration::from_secs(10);
 /// Starts from the kept codebase that may end badly before the Repo is asked first.

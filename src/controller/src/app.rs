@@ -12,13 +12,15 @@ use ballast_repo_client::{Options, Writer};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::config::Config;
 use crate::leader::Election;
-use crate::limits::CONCURRENT_PUBLISHES;
+use crate::leftovers::Due;
+use crate::limits::{CONCURRENT_PUBLISHES, MAX_LEFTOVERS};
 use crate::metrics::Metrics;
 use crate::publish::Publisher;
-use crate::{admin, reconcile, token, webhook};
+use crate::{admin, leftovers, reconcile, registrations, token, webhook};
 
 /// Runs until INT or TERM.
 ///
@@ -32,7 +34,9 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
     let client = client(config).await?;
     let mut options = options(config)?;
     // What is wrong with address and certificates is told at once.
+    let (leftovers, mut left) = mpsc::channel(MAX_LEFTOVERS);
     let mut publisher = Publisher {
+        leftovers,
         client: client.clone(),
         writer: Writer::new(&config.repo, &options)?,
         settings,
@@ -53,7 +57,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
         drop(tokio::spawn(admin::serve(listener, Arc::clone(&metrics), is_ready)));
     }
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tracing::info!(features = ?config.features, repo = config.repo, "started");
+    tracing::info!(features = ?config.features, repo = ballast_repo_client::without_credentials(&config.repo), "started");
     if let Some(secret) = &config.token_secret {
         let token = tokio::select! {
             _ = term.recv() => return Ok(()),
@@ -70,7 +74,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
     tokio::select! {
         _ = term.recv() => {}
         _ = int.recv() => {}
-        never = lead(&mut election, &publisher, config, &metrics) => match never {},
+        never = lead(&mut election, &publisher, &mut left, config, &metrics) => match never {},
     }
     tracing::info!("stopping");
     if let Some(election) = &mut election {
@@ -83,12 +87,13 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
 async fn lead(
     election: &mut Option<Election>,
     publisher: &Publisher,
+    left: &mut mpsc::Receiver<Due>,
     config: &Config,
     metrics: &Metrics,
 ) -> Infallible {
     let Some(election) = election else {
         tracing::info!("leading: no lease is asked for");
-        return act(publisher, config, metrics).await;
+        return act(publisher, left, config, metrics).await;
     };
     loop {
         election.acquire().await;
@@ -105,16 +110,18 @@ async fn lead(
             biased;
             () = is_over => tracing::warn!("leading no longer: the lease was not renewed in time"),
             reason = election.hold() => tracing::warn!("leading no longer: {reason}"),
-            never = act(publisher, config, metrics) => match never {},
+            never = act(publisher, left, config, metrics) => match never {},
         }
         metrics.step_down();
     }
 }
 
 /// What the one that leads does.
-async fn act(publisher: &Publisher, config: &Config, metrics: &Metrics) -> Infallible {
+async fn act(publisher: &Publisher, left: &mut mpsc::Receiver<Due>, config: &Config, metrics: &Metrics) -> Infallible {
     tokio::select! {
+        never = leftovers::run(left) => match never {},
         never = reconcile::run(publisher, config, metrics) => match never {},
+        never = registrations::run(publisher, &config.identity) => match never {},
         never = webhook::keep_authority(publisher.client.clone(), &config.webhook) => match never {},
     }
 }

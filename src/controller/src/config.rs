@@ -105,7 +105,12 @@ impl std::fmt::Display for ObjectName {
 
 impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "features {:?} to {}", self.features, self.repo)
+        write!(
+            f,
+            "features {:?} to {}",
+            self.features,
+            ballast_repo_client::without_credentials(&self.repo)
+        )
     }
 }
 

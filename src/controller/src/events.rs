@@ -55,7 +55,7 @@ impl Allowance {
 
 /// One thing to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Weight {
+pub(crate) enum Weight {
     Normal,
     Warning,
 }
@@ -94,6 +94,19 @@ pub(crate) fn of(key: &Key, uid: &str, done: &Done, reporter: &str) -> Vec<Event
     notes
         .map(|note| event(key, uid, note, reporter, Timestamp::now()))
         .collect()
+}
+
+/// The Event about what became of a Pod's registration.
+pub(crate) fn of_registration(
+    key: &Key,
+    uid: &str,
+    (weight, reason, note): (Weight, &'static str, String),
+    reporter: &str,
+) -> Event {
+    Event {
+        action: Some("Register".to_owned()),
+        ..event(key, uid, (weight, reason, note), reporter, Timestamp::now())
+    }
 }
 
 fn event(

@@ -63,6 +63,24 @@ pub(crate) const STATUS_PAUSE: Duration = Duration::from_secs(2);
 /// Requests about configurations that are under way: Secrets and statuses.
 pub(crate) const CONCURRENT_CHORES: usize = 4;
 
+/// How long the Repo is asked to wait for news of registrations.
+pub(crate) const NEWS_WAIT: Duration = Duration::from_secs(60);
+
+/// Pods whose registrations are looked for, and that wait for it; of more the leases run out.
+pub(crate) const MAX_LEFTOVERS: usize = 10_000;
+/// Looks at registries that are under way.
+pub(crate) const CONCURRENT_LEAVES: usize = 4;
+/// After the end of a Pod: its agent has left by itself by then, if it could.
+pub(crate) const LEAVE_AFTER_END: Duration = Duration::from_secs(5);
+/// After the end of a Pod's grace period, where its object stays: its node does not answer.
+pub(crate) const LEAVE_AFTER_GRACE: Duration = Duration::from_secs(30);
+/// Longest answer of a registry, tries, and the pause between them.
+pub(crate) const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// See [`LEAVE_TIMEOUT`].
+pub(crate) const LEAVE_TRIES: u32 = 3;
+/// See [`LEAVE_TIMEOUT`].
+pub(crate) const LEAVE_PAUSE: Duration = Duration::from_secs(5);
+
 /// Events that may be made at once after a quiet time, and a second after that; those beyond are only logged.
 pub(crate) const EVENT_BURST: f64 = 50.0;
 /// See [`EVENT_BURST`].

@@ -2,6 +2,7 @@
 //! (`ballast-derive`, `config_map.rs`).
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ballast_derive::configuration::{Configuration, effective};
 use ballast_derive::{BASE, Manifest, Settings, derive, needs_reload};
@@ -9,13 +10,16 @@ use ballast_repo_client::pod::{POD_PATH, PodDocument};
 use ballast_repo_client::{Published, Target, Writer};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::jiff::Timestamp;
 use kube::core::Status;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
 
 use crate::config_map;
 use crate::error::Error;
-use crate::limits::{CHECK_TIMEOUT, PUBLISH_TIMEOUT};
+use crate::leftovers::{Due, Leftover};
+use crate::limits::{CHECK_TIMEOUT, LEAVE_AFTER_END, LEAVE_AFTER_GRACE, PUBLISH_TIMEOUT};
 use crate::reconcile::{Key, Kind, Pod, SYSTEM};
 
 /// What was done.
@@ -38,6 +42,8 @@ pub(crate) struct Publisher {
     pub(crate) client: Client,
     pub(crate) writer: Writer,
     pub(crate) settings: Settings,
+    /// Where it is told what may be left of a Pod in a registry.
+    pub(crate) leftovers: mpsc::Sender<Due>,
 }
 
 impl Publisher {
@@ -105,7 +111,7 @@ impl Publisher {
             return Ok(Done::Impossible(problem));
         }
         let Some(derived) = outcome.codebase else {
-            return Ok(match self.delete(key).await? {
+            return Ok(match self.delete(key, pod.is_none()).await? {
                 // A label that asks for something and gets nothing: whoever wrote it is told why.
                 Done::Nothing if !outcome.warnings.is_empty() => Done::Impossible(outcome.warnings.join("; ")),
                 done => done,
@@ -119,15 +125,22 @@ impl Publisher {
             needs_reload,
         };
         let published = self.writer.put(&target).await?;
+        if let Some(grace) = pod.and_then(grace).filter(|_| published != Published::Unchanged) {
+            self.look_after(
+                derived.files.get(POD_PATH).map(String::as_bytes),
+                grace + LEAVE_AFTER_GRACE,
+            );
+        }
         Ok(Done::Published(published, outcome.warnings))
     }
 
     /// Takes the codebase of a Pod away, if it was made from a Pod of a cluster: only those have a UID. (By hand and by
     /// `publish-pod` others are made, of containers that no API server knows.)
-    async fn delete(&self, key: &Key) -> Result<Done, Error> {
+    async fn delete(&self, key: &Key, is_gone: bool) -> Result<Done, Error> {
         let name = codebase(key);
-        let is_ours = match self.writer.read(&name, POD_PATH).await? {
-            Some(bytes) => serde_json::from_slice::<PodDocument>(&bytes).is_ok_and(|pod| pod.metadata.uid.is_some()),
+        let document = self.writer.read(&name, POD_PATH).await?;
+        let is_ours = match &document {
+            Some(bytes) => serde_json::from_slice::<PodDocument>(bytes).is_ok_and(|pod| pod.metadata.uid.is_some()),
             None => match self.writer.info(&name).await? {
                 None => return Ok(Done::Nothing),
                 // What a publish leaves that was cut off after its first request.
@@ -137,10 +150,30 @@ impl Publisher {
         if !is_ours {
             return Ok(Done::Foreign);
         }
-        Ok(match self.writer.delete(&name).await? {
+        let is_deleted = self.writer.delete(&name).await?;
+        if is_gone {
+            self.look_after(document.as_deref(), LEAVE_AFTER_END);
+        }
+        Ok(match is_deleted {
             true => Done::Deleted,
             false => Done::Nothing,
         })
+    }
+
+    /// Another Pod has the name of this one, which is gone.
+    pub(crate) fn replaced(&self, pod: &Manifest, configurations: &[Configuration]) {
+        let derived = derive(pod, &effective(configurations, pod, SYSTEM, &self.settings));
+        let codebase = derived.ok().and_then(|outcome| outcome.codebase);
+        let document = codebase.as_ref().and_then(|codebase| codebase.files.get(POD_PATH));
+        self.look_after(document.map(String::as_bytes), LEAVE_AFTER_END);
+    }
+
+    /// Has the registry looked at for what may be left of the Pod with this document. Too many are left to their leases.
+    fn look_after(&self, document: Option<&[u8]>, pause: Duration) {
+        let document = document.and_then(|bytes| serde_json::from_slice(bytes).ok());
+        if let Some(leftover) = document.and_then(|document| Leftover::of(&document)) {
+            drop(self.leftovers.try_send((leftover, Instant::now() + pause)));
+        }
     }
 
     async fn ask<K>(&self, key: &Key) -> Result<Option<K>, Error>
@@ -159,6 +192,12 @@ impl Publisher {
             Err(elapsed) => Err(failed(kube::Error::Service(Box::new(elapsed)))),
         }
     }
+}
+
+/// What is left of the grace period of a Pod that is marked for deletion.
+fn grace(pod: &Manifest) -> Option<Duration> {
+    let end: Timestamp = pod.metadata.deletion_timestamp.as_ref()?.parse().ok()?;
+    Some(Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO))
 }
 
 /// Whether the API server says that there is no such object. A bare 404 is not enough to delete anything: it may come from what

@@ -192,7 +192,8 @@ pub(crate) fn shown(url: &Url) -> String {
     without_credentials(url.as_str())
 }
 
-fn without_credentials(url: &str) -> String {
+/// An address for logs: without user and password.
+pub fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.split('@').next_back().unwrap_or_default().to_owned();
     };

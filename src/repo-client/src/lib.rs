@@ -24,11 +24,11 @@ mod snapshot;
 mod worker;
 mod writer;
 
-pub use client::{Options, Resolve, Resolving};
+pub use client::{Options, Resolve, Resolving, without_credentials};
 pub use error::Error;
 pub use publish::{Published, Target};
 /// The connection of an admin link.
 pub use reqwest::Upgraded;
 pub use snapshot::{FileVersion, Snapshot};
 pub use worker::{Poll, Polled, Version, Worker};
-pub use writer::{Info, Upload, Writer};
+pub use writer::{Info, Registration, Registrations, Upload, Writer};

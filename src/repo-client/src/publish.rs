@@ -59,7 +59,11 @@ impl Writer {
     /// As [`Writer::list`]; [`Error::Base`] when the codebase derives from another one.
     pub async fn put(&self, target: &Target<'_>) -> Result<Published, Error> {
         let name = target.name;
-        let info = self.made(name, Some(target.base)).await?;
+        let info = self.info(name).await?;
+        if info.is_none() && self.make(name, Some(target.base), FIRST_VERSION, target.files).await? {
+            return Ok(Published::Created);
+        }
+        let info = self.made(name, Some(target.base), info).await?;
         let is_there = |files: &[String]| files.iter().any(|path| path == target.document);
         let before = match is_there(&info.files) || is_there(&info.edit_files) {
             true => self.read(name, target.document).await?,
@@ -103,7 +107,8 @@ impl Writer {
         base: Option<&str>,
         files: &BTreeMap<String, Bytes>,
     ) -> Result<Published, Error> {
-        let info = self.made(name, base).await?;
+        let info = self.info(name).await?;
+        let info = self.made(name, base, info).await?;
         let own = info.files.iter().chain(&info.edit_files);
         let surplus: std::collections::BTreeSet<&String> = own.filter(|path| !files.contains_key(*path)).collect();
         // What an earlier try left is either wanted or surplus now.
@@ -140,9 +145,9 @@ impl Writer {
         self.commit_next(&info, name).await
     }
 
-    /// What the Repo says of a codebase that derives from `base`; makes it when there is none.
-    async fn made(&self, name: &str, base: Option<&str>) -> Result<Info, Error> {
-        let info = match self.info(name).await? {
+    /// What the Repo says (`info`) of a codebase that derives from `base`; makes it when there is none.
+    async fn made(&self, name: &str, base: Option<&str>, info: Option<Info>) -> Result<Info, Error> {
+        let info = match info {
             Some(info) => info,
             None => {
                 self.create(name, base).await?;

@@ -1,5 +1,8 @@
 //! The editing side of a Repo: create, upload, commit, publish in place, delete. Source: Repo protocol section 3.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use bytes::Bytes;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
@@ -8,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::client::{Client, Options, below, body, failure, malformed, parse, send};
 use crate::error::Error;
-use crate::limits::{MAX_FILE_BYTES, MAX_LIST_BYTES};
+use crate::limits::{MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_WAIT, REQUEST_TIMEOUT};
 use crate::path::{codebase_name, file_path};
 
 /// A writer of one Repo.
@@ -63,6 +66,32 @@ pub struct Info {
     pub instances: Map<String, Value>,
 }
 
+/// What agents have told of their Pods' registrations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Registrations {
+    /// The number of the newest one, to ask on from.
+    pub last: u64,
+    /// One after the other.
+    pub registrations: Vec<Registration>,
+}
+
+/// What became of a registration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Registration {
+    /// The Pod's codebase.
+    pub codebase: String,
+    /// The Pod's UID.
+    pub uid: String,
+    /// The instance in the registry.
+    pub id: String,
+    /// `registered`, `failed`, `lost`, `deregistered`; others may come.
+    pub state: String,
+    /// For people; of the registry's own words where it has refused.
+    pub words: String,
+}
+
 impl Writer {
     /// `repo` is the address of a Repo: `http://repo:6060`.
     ///
@@ -92,6 +121,26 @@ impl Writer {
             .collect())
     }
 
+    /// What agents have told of registrations after number `after`: waits for it, at most `wait`. Without `after`: only the number
+    /// of the newest one.
+    ///
+    /// # Errors
+    /// As [`Writer::list`]; status 404 from a Repo that does not follow them.
+    pub async fn registrations(&self, after: Option<u64>, wait: Duration) -> Result<Registrations, Error> {
+        let method = Method::GET;
+        let mut url = below(&self.base, "/api/v1/registrations");
+        if let Some(after) = after {
+            url.set_query(Some(&format!("after={after}")));
+        }
+        let wait = wait.min(MAX_WAIT);
+        let with = |request: RequestBuilder| {
+            let request = request.timeout(REQUEST_TIMEOUT + wait);
+            request.header("prefer", format!("wait={}", wait.as_secs().max(1)))
+        };
+        let bytes = self.expect(&method, &url, with, MAX_LIST_BYTES).await?;
+        serde_json::from_slice(&bytes).map_err(|e| malformed(&method, &url, format!("no registrations: {e}")))
+    }
+
     /// Describes a codebase; `None`: there is none.
     ///
     /// # Errors
@@ -119,6 +168,26 @@ impl Writer {
         }
         let url = self.codebase(name)?;
         self.json(&Method::POST, &url, &Value::Object(fields)).await
+    }
+
+    /// Creates a codebase with its files (by path) and commits it, in one request. `false`: this Repo can't, being upstream's.
+    ///
+    /// # Errors
+    /// As [`Writer::create`].
+    pub async fn make(
+        &self,
+        name: &str,
+        base: Option<&str>,
+        version: &str,
+        files: &BTreeMap<String, String>,
+    ) -> Result<bool, Error> {
+        let base = base.map(checked_name).transpose()?;
+        let value = serde_json::json!({ "base": base, "version": version, "files": files });
+        match self.json(&Method::PUT, &self.codebase(name)?, &value).await {
+            Ok(()) => Ok(true),
+            Err(e) if matches!(e.status(), Some(404 | 405 | 501)) => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 
     /// Stores a file as an edit; nothing is served before a commit or publish.

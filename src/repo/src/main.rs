@@ -13,6 +13,7 @@ mod error;
 mod instances;
 mod model;
 mod publish;
+mod registrations;
 mod repository;
 mod resolve;
 mod seed;

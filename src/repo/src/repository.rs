@@ -13,6 +13,7 @@ use crate::change::{Batch, Change, Draft};
 use crate::error::{Error, Refused};
 use crate::instances::Instances;
 use crate::model::{Codebase, FileRef, Lookup, State, UID_PREFIX};
+use crate::registrations::Registrations;
 use crate::store::Store;
 use crate::waiters::Waiters;
 
@@ -34,6 +35,7 @@ pub(crate) struct Repository {
     store: Arc<dyn Store>,
     pub(crate) waiters: Arc<Waiters>,
     instances: Arc<Mutex<Instances>>,
+    pub(crate) registrations: Registrations,
     queue: mpsc::Sender<Job>,
 }
 
@@ -52,6 +54,7 @@ impl Repository {
             store,
             waiters: Arc::default(),
             instances: Arc::default(),
+            registrations: Registrations::default(),
             queue,
         };
         let writer = Writer {
@@ -105,9 +108,19 @@ impl Repository {
     }
 
     /// Takes the report of a worker. `false`: there are too many.
-    pub(crate) fn report(&self, codebase: &str, status: Map<String, Value>, peer: &str) -> bool {
+    pub(crate) fn report(&self, codebase: &str, mut status: Map<String, Value>, peer: &str) -> bool {
+        let uid = self.state().get(codebase).and_then(Codebase::uid).map(str::to_owned);
+        if uid.is_some() {
+            self.registrations
+                .take(codebase, uid.as_deref(), &mut status, Instant::now());
+        }
         let mut instances = self.instances.lock().unwrap_or_else(PoisonError::into_inner);
         instances.report(codebase, status, peer, Instant::now())
+    }
+
+    /// Takes the last words of a worker whose codebase is gone.
+    pub(crate) fn last_report(&self, codebase: &str, mut status: Map<String, Value>) {
+        self.registrations.take(codebase, None, &mut status, Instant::now());
     }
 
     /// The workers of a codebase.
@@ -227,6 +240,7 @@ impl Writer {
 fn size(change: &Change) -> usize {
     match change {
         Change::Upload { content, .. } => content.bytes.len(),
+        Change::Make { files, .. } => files.iter().map(|(_, content)| content.bytes.len()).sum(),
         _ => 0,
     }
 }

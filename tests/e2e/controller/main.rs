@@ -9,6 +9,7 @@ mod configurations;
 mod life;
 mod manifests;
 mod outages;
+mod registrations;
 mod replicas;
 mod webhook;
 mod world;

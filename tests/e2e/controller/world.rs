@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ballast_tests::control_plane::ControlPlane;
 use ballast_tests::http::Response;
 use ballast_tests::repo::Repo;
-use ballast_tests::{Process, TempDir, bin, poll, temp_dir, wait_for};
+use ballast_tests::{Process, TempDir, bin, poll, repo_path, temp_dir, wait_for};
 use serde_json::{Value, json};
 
 /// Longest wait for what has no time of its own; a busy machine is given this much.
@@ -73,7 +73,10 @@ impl World {
         self.repo = None;
         let data = self.folder.path().join(data);
         std::fs::create_dir_all(&data).expect("the folder is ours");
+        let scripts = repo_path("scripts");
         let args = [
+            "--base",
+            scripts.to_str().expect("a UTF-8 path"),
             "--listen",
             &self.repo_address,
             "--data",

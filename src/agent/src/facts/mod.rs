@@ -12,6 +12,11 @@ use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
+/// Name of the log in which scripts say what became of their registrations: objects, a line each. Reported as they are.
+pub(crate) const REGISTRATION_LOG: &str = "registration";
+/// Bytes of that log, of its end, in a report.
+const REGISTRATION_BYTES: usize = 4096;
+
 /// Name of the log of the process itself.
 pub(crate) const SYSTEM_LOG: &str = "pipy_log";
 
@@ -216,6 +221,14 @@ impl Inner {
         json!({ "roots": roots.collect::<Vec<_>>() })
     }
 
+    /// The newest lines of the log of registrations, without secrets.
+    fn registrations(&self) -> Vec<Value> {
+        let bytes = self.loggers.last(REGISTRATION_LOG, REGISTRATION_BYTES);
+        let text = String::from_utf8_lossy(&bytes);
+        let plain = text.lines().map(crate::log::redact);
+        plain.filter_map(|line| serde_json::from_str(&line).ok()).collect()
+    }
+
     fn status(&self, metrics: Option<Value>) -> String {
         let modules: Map<String, Value> = self
             .modules
@@ -241,6 +254,10 @@ impl Inner {
             }
             if let Some(redirect) = &self.redirect {
                 report.insert("redirect".to_owned(), Value::String(redirect.clone()));
+            }
+            let registrations = self.registrations();
+            if !registrations.is_empty() {
+                report.insert("registrations".to_owned(), Value::Array(registrations));
             }
             if !self.error.is_empty() {
                 report.insert("error".to_owned(), Value::String(self.error.clone()));

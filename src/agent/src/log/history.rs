@@ -41,6 +41,21 @@ impl History {
         self.written.notify_waiters();
     }
 
+    /// Waits for a line of this logger that is not there now.
+    pub(crate) fn news(&self, name: &'static str) -> impl Future<Output = ()> + use<> {
+        let (history, before) = (self.clone(), self.end(name));
+        async move {
+            loop {
+                let mut written = std::pin::pin!(history.written.notified());
+                written.as_mut().enable();
+                if history.end(name) != before {
+                    return;
+                }
+                written.await;
+            }
+        }
+    }
+
     /// Notified of each line, of whatever log.
     pub(super) fn written(&self) -> &Arc<Notify> {
         &self.written
@@ -60,7 +75,7 @@ impl History {
     }
 
     /// See `Ring::last`.
-    pub(super) fn last(&self, name: &str, most_bytes: usize) -> Vec<u8> {
+    pub(crate) fn last(&self, name: &str, most_bytes: usize) -> Vec<u8> {
         self.with(|rings| rings.get(name).map(|ring| ring.last(most_bytes)).unwrap_or_default())
     }
 

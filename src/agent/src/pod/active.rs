@@ -7,7 +7,7 @@ use super::{End, ceiling, drained, instance};
 use crate::address;
 use crate::admin::{Admin, Open};
 use crate::config::AgentConfig;
-use crate::facts::Facts;
+use crate::facts::{Facts, REGISTRATION_LOG};
 use crate::feed::{Current, codebase};
 use crate::limits;
 use crate::link::{Ends, Link};
@@ -131,10 +131,26 @@ impl Active {
         }
     }
 
-    /// Tells the Repo how it goes; failures are the feed's to notice.
-    pub(super) fn report(&self) {
+    /// Waits for news of a registration, and for others that come with it.
+    pub(super) fn news(&self) -> impl Future<Output = ()> + use<> {
+        let news = self.log.loggers().news(REGISTRATION_LOG);
+        async move {
+            news.await;
+            tokio::time::sleep(limits::NEWS_PAUSE).await;
+        }
+    }
+
+    /// Tells the Repo how it ended, if it takes long enough to hear it.
+    async fn last_report(&self) {
+        let report = self.facts.report(false).await;
+        let worker = self.current.worker();
+        drop(tokio::time::timeout(limits::NEWS_PAUSE, worker.post_status(report.text)).await);
+    }
+
+    /// Tells the Repo how it goes; failures are the feed's to notice. `false`: a report is on its way still.
+    pub(super) fn report(&self) -> bool {
         let Ok(permit) = self.reporting.clone().try_acquire_owned() else {
-            return;
+            return false;
         };
         let (worker, facts) = (self.current.worker(), self.facts.clone());
         tokio::spawn(async move {
@@ -146,6 +162,7 @@ impl Active {
             }
             drop(permit);
         });
+        true
     }
 
     /// The codebase is gone: the scripts get their time to finish, then begin anew as a scout.
@@ -164,6 +181,7 @@ impl Active {
                 End::Exit(0)
             }
         };
+        self.last_report().await;
         self.link.close().await;
         end
     }
@@ -184,6 +202,7 @@ impl Active {
                 },
             }
         };
+        self.last_report().await;
         self.link.close().await;
         End::Exit(code)
     }

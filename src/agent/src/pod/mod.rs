@@ -129,6 +129,7 @@ async fn live(config: AgentConfig, log: Log) -> End {
     let healthy = tokio::time::sleep(limits::HEALTHY);
     tokio::pin!(healthy);
     let mut is_healthy = false;
+    let mut news = std::pin::pin!(active.news());
     loop {
         signals.take(&active.running.signals());
         tokio::select! {
@@ -154,7 +155,14 @@ async fn live(config: AgentConfig, log: Log) -> End {
                 // What comes next comes from the Repo.
                 Notice::Idle => {}
             },
-            _ = reports.tick() => active.report(),
+            _ = reports.tick() => drop(active.report()),
+            () = &mut news => {
+                // One that is on its way may have left without them.
+                if !active.report() {
+                    reports.reset_after(limits::NEWS_PAUSE);
+                }
+                news.set(active.news());
+            }
             () = &mut healthy, if !is_healthy => {
                 is_healthy = true;
                 active.is_healthy();

@@ -65,6 +65,8 @@ pub(crate) struct Known {
     listings: HashMap<u8, HashSet<Key>>,
     /// Watches (a bit each) that have told all at least once.
     listed: u64,
+    /// Pods that others have taken the place of, until they are asked for.
+    replaced: Vec<Arc<Manifest>>,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl Known {
             pods: HashMap::new(),
             listings: HashMap::new(),
             listed: 0,
+            replaced: Vec::new(),
         }
     }
 
@@ -122,6 +125,11 @@ impl Known {
         let shown: Vec<Key> = shown.map(|(key, _)| key.clone()).collect();
         shown.iter().for_each(|key| self.hide(key, bit));
         shown
+    }
+
+    /// Pods whose names others have since the last call.
+    pub(crate) fn take_replaced(&mut self) -> Vec<Arc<Manifest>> {
+        std::mem::take(&mut self.replaced)
     }
 
     /// All Pods with their names.
@@ -191,11 +199,12 @@ impl Known {
             Some(entry) if version < entry.version => {}
             // A successor, which the other watches have not shown yet.
             Some(entry) => {
-                *entry = Entry {
+                let successor = Entry {
                     pod: Arc::new(pod),
                     version,
                     watches: bit,
                 };
+                self.replaced.push(std::mem::replace(entry, successor).pod);
             }
             None => {
                 let entry = Entry {

@@ -202,6 +202,10 @@ impl<'a> Term<'a> {
         for key in known.apply(watch, event) {
             self.queue.push(key);
         }
+        let configurations = self.configurations.current().unwrap_or_default();
+        for pod in self.pods.take_replaced() {
+            self.publisher.replaced(&pod, &configurations);
+        }
         if kind == Kind::Pod {
             self.configurations.pods_changed(Instant::now());
         }

@@ -3,6 +3,7 @@
 
 mod auth;
 mod long_poll;
+mod registrations;
 mod repo;
 mod repo_files;
 mod room;
@@ -61,6 +62,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/repo", any(worker::handle))
         .route("/repo/", any(worker::handle))
         .route("/repo/{*path}", any(worker::handle))
+        .route("/api/v1/registrations", any(registrations::handle))
         .route("/api/v1/repo", any(repo::handle))
         .route("/api/v1/repo/", any(repo::handle))
         .route("/api/v1/repo/{*path}", any(repo::handle))

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
@@ -12,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::auth::refuse_writer;
 use super::{App, body, is_read, method_not_allowed, object, outcome, path_below, refused, repo_files, text, with};
-use crate::change::Change;
+use crate::change::{Change, Content, pod_uid};
 use crate::error::Refused;
 use crate::model::{self, Lookup};
 use crate::resolve;
@@ -33,9 +34,10 @@ pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
     }
     match method {
         Method::POST => post(&app, &path, request).await,
+        Method::PUT => put(&app, &path, request).await,
         Method::PATCH => patch(&app, &path, request).await,
         Method::DELETE => delete(&app, &path).await,
-        _ => method_not_allowed("GET, HEAD, POST, PATCH, DELETE"),
+        _ => method_not_allowed("GET, HEAD, POST, PUT, PATCH, DELETE"),
     }
 }
 
@@ -128,6 +130,51 @@ async fn post(app: &App, path: &str, request: Request) -> Response {
         },
     };
     outcome(app.repository.change(change).await, StatusCode::CREATED)
+}
+
+/// Ours: a new codebase with its files, committed, in one request: `{ base?, version, files: { path: text } }`.
+async fn put(app: &App, path: &str, request: Request) -> Response {
+    let Ok(name) = codebase_name(path) else {
+        return refused(Refused::Name);
+    };
+    let bytes = match body(&app.uploads, request.into_body(), MAX_FILE_BYTES).await {
+        Ok(bytes) => bytes,
+        Err(answer) => return *answer,
+    };
+    let change = object(&bytes).and_then(|mut fields| {
+        let files = match fields.remove("files") {
+            Some(Value::Object(files)) => files,
+            _ => return Err(Refused::Json),
+        };
+        let Description { base, version, .. } = Description::of(&fields)?;
+        let files = files.into_iter().map(|(path, text)| match text {
+            Value::String(text) => Ok((file_path(&path).map_err(|_| Refused::Filename)?, text)),
+            _ => Err(Refused::Json),
+        });
+        let contents = files.map(|file| {
+            let (path, text) = file?;
+            if path.ends_with(&format!("/{}", super::worker::ETAGS)) {
+                return Err(Refused::Filename);
+            }
+            let bytes = Bytes::from(text);
+            let content = Content {
+                hash: crate::hash(&bytes),
+                uid: pod_uid(&name, &path, &bytes),
+                bytes,
+            };
+            Ok((path, content))
+        });
+        Ok(Change::Make {
+            base,
+            version: version.ok_or(Refused::Version)?,
+            files: contents.collect::<Result<_, _>>()?,
+            name: name.clone(),
+        })
+    });
+    match change {
+        Ok(change) => outcome(app.repository.change(change).await, StatusCode::CREATED),
+        Err(reason) => refused(reason),
+    }
 }
 
 async fn patch(app: &App, path: &str, request: Request) -> Response {

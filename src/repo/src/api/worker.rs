@@ -284,9 +284,18 @@ async fn report(app: &App, path: &str, request: Request) -> Response {
         .headers()
         .get(POD_UID_HEADER)
         .and_then(|value| value.to_str().ok());
-    let name = match target(&app.repository.state(), path, uid) {
+    let target = target(&app.repository.state(), path, uid);
+    let name = match target {
         Target::Root(name) => name,
-        Target::Gone => return gone(),
+        Target::Gone => {
+            if let (Ok(name), Ok(bytes)) = (
+                codebase_name(path),
+                body(&app.reports, request.into_body(), MAX_STATUS_BYTES).await,
+            ) {
+                app.repository.last_report(&name, object(&bytes).unwrap_or_default());
+            }
+            return gone();
+        }
         Target::Conflict => return conflict(),
         Target::Missing => return missing(),
         _ => return method_not_allowed("GET, HEAD"),

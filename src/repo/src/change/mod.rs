@@ -34,6 +34,13 @@ pub(crate) enum Change {
         version: String,
         main: Option<String>,
     },
+    /// A codebase that was not there, committed with its files.
+    Make {
+        name: String,
+        base: Option<String>,
+        version: String,
+        files: Vec<(String, Content)>,
+    },
     Upload {
         name: String,
         path: String,
@@ -122,6 +129,12 @@ impl<'s> Draft<'s> {
                 version,
                 main,
             } => self.create(name, base, version, main),
+            Change::Make {
+                name,
+                base,
+                version,
+                files,
+            } => self.make(name, base, version, files),
             Change::Upload { name, path, content } => self.upload(&name, path, content),
             Change::DropEdit { name, path } => self.drop_edit(&name, &path),
             Change::Erase { name, path } => self.erase(&name, &path),

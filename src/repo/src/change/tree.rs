@@ -1,5 +1,6 @@
 //! Changes of the tree of codebases: create, delete with all that derives, seed, another base. Pure.
 
+use ballast_repo_client::limits::{MAX_CODEBASE_BYTES, MAX_FILES};
 use bytes::Bytes;
 
 use super::{Content, Draft, check_version};
@@ -47,6 +48,28 @@ impl Draft<'_> {
         self.gone.insert(name.clone(), None);
         self.set(name, Some(codebase));
         Ok(())
+    }
+
+    /// All three steps of a codebase's begin at once. What could refuse a later one is looked at before the first.
+    pub(super) fn make(
+        &mut self,
+        name: String,
+        base: Option<String>,
+        version: String,
+        files: Vec<(String, Content)>,
+    ) -> Result<(), Refused> {
+        let inherited = base.as_deref().map(|base| resolve::merged(&resolve::chain(self, base)));
+        let inherited = inherited.unwrap_or_default();
+        let bytes = inherited.values().map(|file| file.bytes).sum::<usize>();
+        let own: usize = files.iter().map(|(_, content)| content.bytes.len()).sum();
+        if inherited.len() + files.len() > MAX_FILES || bytes + own > MAX_CODEBASE_BYTES {
+            return Err(Refused::TooLarge);
+        }
+        self.create(name.clone(), base, version.clone(), None)?;
+        for (path, content) in files {
+            self.upload(&name, path, content)?;
+        }
+        self.publish(&name, Some(version), None, None)
     }
 
     pub(super) fn delete(&mut self, name: &str) -> Result<(), Refused> {
