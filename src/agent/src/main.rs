@@ -17,6 +17,7 @@ mod limits;
 mod link;
 mod log;
 mod pod;
+mod remote;
 mod run;
 mod running;
 mod signals;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         }
         Command::Agent(config) => ExitCode::from(pod::main(*config)),
         Command::Run(config) => ExitCode::from(run::main(*config)),
+        Command::Remote(config) => ExitCode::from(remote::main(&config)),
         Command::Container(config) => ExitCode::from(container::main(&config)),
     }
 }

@@ -13,6 +13,8 @@ pub(super) fn ballast() -> String {
     let mut text = "ballast agent      in a Pod, beside PID 1: runs the scripts that the Repo has for this Pod\n\
                     ballast run ...    runs scripts; see ballast run --help\n\
                     ballast container  entry point of the image `run`: scripts by environment\n\
+                    ballast logs POD   what a Pod's agent has logged, by kubectl; see ballast logs --help\n\
+                    ballast status POD what it runs\n\
                     ballast filters    what scripts can build pipelines of; ballast filters NAME shows one with examples\n\
                     ballast globals    the objects and functions that scripts see\n\
                     ballast --version\n\n\

@@ -6,10 +6,12 @@ mod container;
 mod flags;
 mod help;
 mod reference;
+mod remote;
 mod run;
 
 pub(crate) use agent::AgentConfig;
 pub(crate) use container::ContainerConfig;
+pub(crate) use remote::RemoteConfig;
 pub(crate) use run::{LogTo, Program, RunConfig, TlsFiles};
 
 /// What the process is to do.
@@ -24,6 +26,8 @@ pub(crate) enum Command {
     Run(Box<RunConfig>),
     /// Run scripts in several processes.
     Container(Box<ContainerConfig>),
+    /// Ask the agent of a Pod elsewhere.
+    Remote(Box<RemoteConfig>),
 }
 
 /// Exit code of a bad command line of `ballast` itself (sysexits(3), EX_USAGE).
@@ -44,11 +48,12 @@ pub(crate) fn command(args: &[String]) -> Command {
         Some("container") => container::command(&rest[1..], &container::System),
         Some("filters") => reference::command("filters", &rest[1..]),
         Some("globals") => reference::command("globals", &rest[1..]),
+        Some(name @ ("logs" | "status")) => remote::command(name, &rest[1..]),
         Some("--version" | "-v" | "-version") => Command::Print(help::version()),
         Some("--help" | "-h" | "-help") => Command::Print(help::ballast()),
         Some(other) => Command::Usage(
             format!(
-                "unknown command {other:?}; ballast knows agent, run, container, filters and globals, see ballast --help"
+                "unknown command {other:?}; ballast knows agent, run, container, logs, status, filters and globals, see ballast --help"
             ),
             BAD_USAGE,
         ),

@@ -13,6 +13,7 @@ fn parsed(line: &str) -> Result<RunConfig, String> {
         }
         Command::Agent(_) => Err("the agent".to_owned()),
         Command::Container(_) => Err("the container".to_owned()),
+        Command::Remote(_) => Err("a question to a Pod".to_owned()),
         Command::Print(text) => Err(format!("prints {}", text.lines().next().unwrap_or_default())),
     }
 }
