@@ -54,6 +54,7 @@ const CASES: &[Case<World>] = &[
         "a_sidecar_registers_and_leaves",
         sidecar::a_sidecar_registers_and_leaves,
     ),
+    ("a_proxied_pod_gets_its_rules", sidecar::a_proxied_pod_gets_its_rules),
     (
         "a_deployment_is_rolled_without_a_failed_request",
         roll::a_deployment_is_rolled_without_a_failed_request,

@@ -1,7 +1,9 @@
-//! The agent as a native sidecar, put into the Pod by our webhook, beside a sandbox of ours: one of the two acts.
+//! What our webhook puts into Pods, at work: the agent as a native sidecar beside a sandbox of ours, where one of the two acts,
+//! and what leads a Pod's connections to its proxy.
 
 use std::time::Instant;
 
+use ballast_tests::http::Request;
 use ballast_tests::poll;
 
 use crate::start::text;
@@ -29,4 +31,26 @@ pub(crate) fn a_sidecar_registers_and_leaves(world: &World) {
     let change = world.delete("beside");
     world.status_within(REACTION + DRAIN, "beside", "", change);
     world.wait_no_pod("beside");
+}
+
+pub(crate) fn a_proxied_pod_gets_its_rules(world: &World) {
+    let labels = "{app: proxied, infra.flomesh.io/proxy: 'true'}";
+    world.node.apply(&web("proxied", labels));
+    // The kubelet's probes go through the proxy as well.
+    let pod = world.node.wait_ready("proxied");
+    assert_eq!(
+        pod["spec"]["initContainers"][0]["name"], "ballast-init",
+        "the webhook put it in"
+    );
+    let ended = &pod["status"]["initContainerStatuses"][0]["state"]["terminated"];
+    assert_eq!(ended["exitCode"], 0, "{ended}");
+    let url = format!("http://{}:8080/name", text(&pod["status"]["podIP"]));
+    let answer = poll(SOON, || {
+        world.node.netns().run(|| Request::new("GET", &url).send()).ok()
+    });
+    assert_eq!(answer.expect("it answers").text().trim(), "proxied");
+    let log = || world.node.plane.kubectl(&["logs", "proxied", "-c", "ballast-init"]);
+    println!("      ballast-init: {}", log().trim());
+    world.node.delete("proxied");
+    world.wait_no_pod("proxied");
 }

@@ -37,6 +37,7 @@ impl World {
         let java = images::Archive::java(jars.folder());
         let settings = Settings::shipped()
             .image(busybox.path())
+            .image(images::shipped("init"))
             .image(images::shipped("demo-ratings"))
             .image(images::shipped("demo-static"));
         let start = Instant::now();

@@ -116,11 +116,13 @@ impl Webhooks {
             .sum()
     }
 
-    /// Sets the failure policy of the webhook of features.
-    fn set_policy(&self, policy: &str) {
-        let path = "/webhooks/0/failurePolicy";
+    /// Sets the failure policies: that of the webhook of features, and that of the proxy's.
+    fn set_policies(&self, policies: [&str; 2]) {
         let mut configuration = self.world.plane.done(&format!("GET {CONFIGURATION}"), &Value::Null);
-        *configuration.pointer_mut(path).expect("it has one") = json!(policy);
+        for (index, policy) in policies.iter().enumerate() {
+            let path = format!("/webhooks/{index}/failurePolicy");
+            *configuration.pointer_mut(&path).expect("it has one") = json!(policy);
+        }
         self.world.plane.done(&format!("PUT {CONFIGURATION}"), &configuration);
     }
 }
@@ -172,11 +174,12 @@ fn the_webhook_from_its_first_pod_to_its_last() {
         pre_stop(&answer.json())["httpGet"]["port"] == 15063
     });
     // From now on whatever goes wrong is seen.
-    webhooks.set_policy("Fail");
+    webhooks.set_policies(["Fail", "Fail"]);
     webhooks.what_pods_get();
     webhooks.what_strangers_are_told();
     println!("{}", webhooks.pods_while_the_authority_changes(born));
-    webhooks.set_policy("Ignore");
+    // As k8s/README.md has it where rules are loaded.
+    webhooks.set_policies(["Ignore", "Fail"]);
     webhooks.pods_while_it_is_away();
 }
 
