@@ -8,6 +8,7 @@ mod admin_log;
 mod admin_pipelines;
 mod admin_tls;
 mod container;
+mod elsewhere;
 mod errors;
 mod hostile_scripts;
 mod library;
