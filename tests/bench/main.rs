@@ -12,6 +12,7 @@ mod http2;
 mod load;
 mod memory;
 mod peers;
+mod pod_start;
 mod reactions;
 mod relay;
 mod reload;
@@ -30,6 +31,7 @@ const TABLES: &[(&str, Run)] = &[
     ("memory", memory::run),
     ("reactions", reactions::run),
     ("start", connections::start),
+    ("pod-start", pod_start::run),
     ("proxy", http1::proxy),
     ("hello", http1::hello),
     ("http2", http2::run),

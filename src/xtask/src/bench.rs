@@ -16,8 +16,8 @@ pub(crate) const HELP: &str = "\
 Builds all and runs tests/bench: memory, reaction times, and CPU per request
 beside nginx and haproxy from Debian and OPA built by Go, in one run, as tables.
 
-Words choose tables (all without): memory, reactions, start, proxy, hello, http2,
-relay, idle, threads, admission, reload, tls, transparent.
+Words choose tables (all without): memory, reactions, start, pod-start, proxy, hello,
+http2, relay, idle, threads, admission, reload, tls, transparent.
 
 Examples:
   cargo xtask bench

@@ -53,10 +53,10 @@ impl Before {
             let lines = text.lines().filter(|line| line.contains(PREFIX));
             lines.collect::<Vec<_>>().join("\n")
         };
+        let us = format!("{PREFIX}{}-", std::process::id());
         let mounts = fs::read_to_string("/proc/self/mounts").expect("/proc is mounted");
         seen.insert("mounts".to_owned(), ours(&mounts));
-        seen.insert("processes".to_owned(), ours(&command_lines()));
-        let us = format!("{PREFIX}{}-", std::process::id());
+        seen.insert("processes".to_owned(), command_lines(&us));
         for hierarchy in names(Path::new("/sys/fs/cgroup"), "") {
             let folder = Path::new("/sys/fs/cgroup").join(&hierarchy);
             seen.insert(folder.display().to_string(), names(&folder, &us).join(" "));
@@ -74,6 +74,18 @@ impl Before {
     }
 }
 
+/// What of a process's nodes is still there: processes, cgroups, folders.
+pub(crate) fn left_of(process: u32) -> Vec<String> {
+    let prefix = format!("{PREFIX}{process}-");
+    let mut left: Vec<String> = command_lines(&prefix).lines().map(str::to_owned).collect();
+    let hierarchies = names(Path::new("/sys/fs/cgroup"), "");
+    let hierarchies = hierarchies.iter().map(|name| Path::new("/sys/fs/cgroup").join(name));
+    for folder in hierarchies.chain([std::env::temp_dir(), "/sys/fs/cgroup".into()]) {
+        left.extend(names(&folder, &prefix));
+    }
+    left
+}
+
 fn names(folder: &Path, prefix: &str) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
@@ -82,13 +94,13 @@ fn names(folder: &Path, prefix: &str) -> Vec<String> {
     names
 }
 
-fn command_lines() -> String {
+/// Command lines that name something that begins so.
+fn command_lines(prefix: &str) -> String {
     let entries = fs::read_dir("/proc").expect("/proc is mounted").flatten();
     let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
-    let us = std::process::id().to_string();
     let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
     lines
-        .filter(|line| line.contains(&format!("{PREFIX}{us}-")))
+        .filter(|line| line.contains(prefix))
         .collect::<Vec<_>>()
         .join("\n")
 }

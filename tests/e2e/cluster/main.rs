@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "cases print what they measured, as tests do")]
 
 mod before;
+mod ends;
 mod kinds;
 mod life;
 mod outage;
@@ -65,19 +66,46 @@ const CASES: &[Case<World>] = &[
     ),
 ];
 
+/// Those that start their own, when ours is gone.
+const ALONE: &[(&str, fn())] = &[
+    (
+        "a_cluster_that_is_interrupted_leaves_nothing",
+        ends::a_cluster_that_is_interrupted_leaves_nothing,
+    ),
+    (
+        "what_a_killed_cluster_left_is_swept",
+        ends::what_a_killed_cluster_left_is_swept,
+    ),
+];
+
 /// Longest start of a whole node; 10 s are the aim on a quiet machine.
 const START: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     let choice = Choice::of(std::env::args().skip(1));
     if choice.is_list {
-        CASES.iter().for_each(|(name, _)| println!("{name}: test"));
+        let names = CASES
+            .iter()
+            .map(|(name, _)| name)
+            .chain(ALONE.iter().map(|(name, _)| name));
+        names.for_each(|name| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
-    let before = Before::look();
     let mut tally = Tally::default();
+    if CASES.iter().any(|(name, _)| choice.has(name)) {
+        shared(&choice, &mut tally);
+    }
+    for (name, case) in ALONE {
+        tally.run(&choice, name, case);
+    }
+    tally.finish()
+}
+
+/// The cases that share a cluster, and what it was and left.
+fn shared(choice: &Choice, tally: &mut Tally) {
+    let before = Before::look();
     let world = World::start();
-    tally.run(&choice, "the_node_is_ready_in_time", || {
+    tally.run(choice, "the_node_is_ready_in_time", || {
         assert!(
             world.ready <= START,
             "it took {:?}, at most {START:?} allowed",
@@ -85,9 +113,8 @@ fn main() -> ExitCode {
         );
     });
     for (name, case) in CASES {
-        tally.run(&choice, name, || case(&world));
+        tally.run(choice, name, || case(&world));
     }
     drop(world);
-    tally.run(&choice, "the_machine_is_as_before", || before.assert_same());
-    tally.finish()
+    tally.run(choice, "the_machine_is_as_before", || before.assert_same());
 }

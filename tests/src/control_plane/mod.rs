@@ -4,7 +4,7 @@
 
 mod certificates;
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -39,8 +39,8 @@ pub struct ControlPlane {
     _etcd: Process,
     /// `None`: on the machine's own loopback.
     place: Option<Place>,
-    /// The way from the machine's loopback to the API server in its namespace, on the same port.
-    _way: Option<Forward>,
+    /// From the machine's loopback into its namespace: to the API server, on the same port, and to the proxy.
+    ways: Vec<Forward>,
     folder: TempDir,
     etcd_port: u16,
     port: u16,
@@ -101,13 +101,14 @@ impl ControlPlane {
             url: String::new(),
             _etcd: etcd,
             place,
-            _way: way,
+            ways: way.into_iter().collect(),
             folder,
             etcd_port,
             port,
         };
         plane.kubeconfig_by("kubeconfig", TOKEN);
-        let mut command = Command::new(kubernetes("kubectl"));
+        // Inside too, where there is an inside: it ends with it, also when we are killed.
+        let mut command = Place::command(plane.place.as_ref(), &kubernetes("kubectl"));
         command
             .arg("--kubeconfig")
             .arg(plane.kubeconfig())
@@ -119,7 +120,14 @@ impl ControlPlane {
         let address = output
             .lines()
             .find_map(|line| line.strip_prefix("Starting to serve on "));
-        plane.url = format!("http://{}", address.expect("just seen"));
+        let address: SocketAddr = address.and_then(|address| address.parse().ok()).expect("just seen");
+        let way = plane
+            .place
+            .as_ref()
+            .map(|place| Forward::start(&place.netns, 0, address.port()).expect("loopback has a free port"));
+        let address = way.as_ref().map_or(address, Forward::address);
+        plane.ways.extend(way);
+        plane.url = format!("http://{address}");
         plane.proxy = Some(proxy);
         plane.start_api();
         plane

@@ -67,8 +67,8 @@ pub(super) fn work_folder() -> TempDir {
         .expect("the temporary folder is writable")
 }
 
-/// Removes cgroups and folders of processes that are gone.
-pub(super) fn sweep() {
+/// Removes cgroups and folders of processes that are gone; every start does.
+pub fn sweep() {
     sweep_of(|owner| !Path::new("/proc").join(owner.to_string()).exists());
 }
 

@@ -24,7 +24,7 @@ use serde_json::Value;
 use crate::control_plane::{ControlPlane, Place};
 use crate::{Netns, Process, TempDir, kubernetes, process, wait_for};
 use cgroup::Cgroup;
-pub use cgroup::remove_own;
+pub use cgroup::{remove_own, sweep};
 use names::Names;
 
 /// Name of the only node.
@@ -93,7 +93,7 @@ impl Node {
     /// A part does not start; with what it said.
     #[track_caller]
     pub fn start(settings: &Settings) -> Self {
-        cgroup::sweep();
+        sweep();
         let work = cgroup::work_folder();
         let cgroup = Cgroup::new().expect("root may make cgroups");
         let netns = machine::make(work.path()).expect("root may make namespaces");
@@ -195,6 +195,11 @@ impl Node {
         let parts = self.parts.iter().map(|part| tail(part.output()));
         let parts: Vec<String> = parts.chain([tail(self.containerd.output())]).collect();
         parts.join("\n---\n")
+    }
+
+    /// What containerd has logged, the last MiB of it.
+    pub fn containerd_log(&self) -> String {
+        self.containerd.output()
     }
 
     /// The cgroup of all Pods, below each hierarchy.
