@@ -7,6 +7,7 @@
 
 mod cluster;
 mod cni;
+mod http2;
 mod life;
 mod rules;
 use ballast_tests::server;

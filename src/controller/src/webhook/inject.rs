@@ -23,6 +23,9 @@ pub(super) const PROXY_SETTINGS: [&str; 10] = [
     "repo-port",
 ];
 
+/// Those that are for the proxy's scripts. Source: src/derive/src/features/proxy.rs.
+pub(super) const SCRIPT_SETTINGS: [&str; 1] = ["plain-ports"];
+
 /// The uid of our images, so that rules can tell the agent from an app.
 const AGENT_UID: u32 = 65535;
 

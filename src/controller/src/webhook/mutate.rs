@@ -90,7 +90,8 @@ fn proxy_init(pod: &Value, settings: &Settings, is_host_network: bool, change: &
     }
     let given = annotations.into_iter().flatten().filter_map(|(key, value)| {
         let name = key.strip_prefix(labels::PROXY)?.strip_prefix('.')?;
-        Some((name, value.as_str()?))
+        let is_for_rules = !inject::SCRIPT_SETTINGS.contains(&name);
+        is_for_rules.then_some((name, value.as_str()?))
     });
     let (known, unknown): (Vec<_>, Vec<_>) = given.partition(|(name, _)| PROXY_SETTINGS.contains(name));
     for (name, _) in unknown {
