@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballast_derive::configuration::{Configuration, effective};
-use ballast_derive::{BASE, Manifest, Settings, derive, needs_reload};
+use ballast_derive::{BASE, Manifest, Outcome, Settings, derive, derive_over, needs_reload};
 use ballast_repo_client::pod::{POD_PATH, PodDocument};
 use ballast_repo_client::{Published, Target, Writer};
 use k8s_openapi::NamespaceResourceScope;
@@ -102,13 +102,24 @@ impl Publisher {
     async fn pod(&self, key: &Key, pod: Option<&Manifest>, configurations: &[Configuration]) -> Result<Done, Error> {
         // What has ended has nothing left to register, though its object stays.
         let living = pod.filter(|pod| !pod.has_ended());
-        let derived = living.map(|pod| derive(pod, &effective(configurations, pod, SYSTEM, &self.settings)));
-        let outcome = match derived.transpose() {
+        let settings = living.map(|pod| effective(configurations, pod, SYSTEM, &self.settings));
+        let mut derived = living
+            .zip(settings.as_ref())
+            .map(|(pod, settings)| derive(pod, settings));
+        if let (Some(Ok(Outcome { problem: Some(_), .. })), Some(pod), Some(settings)) = (&derived, living, &settings) {
+            let served = self.served(key, pod).await?;
+            derived = Some(derive_over(pod, settings, served.as_ref()));
+        }
+        let mut outcome = match derived.transpose() {
             Ok(outcome) => outcome.unwrap_or_default(),
             Err(error) => return Ok(Done::Impossible(error.to_string())),
         };
         if let Some(problem) = outcome.problem {
-            return Ok(Done::Impossible(problem));
+            // What is served stays.
+            if outcome.codebase.is_none() {
+                return Ok(Done::Impossible(problem));
+            }
+            outcome.warnings.push(problem);
         }
         let Some(derived) = outcome.codebase else {
             return Ok(match self.delete(key, pod.is_none()).await? {
@@ -132,6 +143,13 @@ impl Publisher {
             );
         }
         Ok(Done::Published(published, outcome.warnings))
+    }
+
+    /// What is served for this very Pod: with another UID it was for one that had its name.
+    async fn served(&self, key: &Key, pod: &Manifest) -> Result<Option<PodDocument>, Error> {
+        let bytes = self.writer.read(&codebase(key), POD_PATH).await?;
+        let document = bytes.and_then(|bytes| serde_json::from_slice::<PodDocument>(&bytes).ok());
+        Ok(document.filter(|document| document.metadata.uid.as_deref() == pod.uid()))
     }
 
     /// Takes the codebase of a Pod away, if it was made from a Pod of a cluster: only those have a UID. (By hand and by

@@ -108,6 +108,19 @@ impl Configuration {
         self.spec.features.values().any(|feature| feature.enabled == Some(true))
     }
 
+    /// Whether it turns this feature on for Pods without its label.
+    pub fn turns_on(&self, feature: &str) -> bool {
+        self.spec.features.get(feature).and_then(|feature| feature.enabled) == Some(true)
+    }
+
+    /// Leaves open whether a feature is on that it turns on, where `is_refused` says so.
+    pub fn refuse(&mut self, is_refused: impl Fn(&str) -> bool) {
+        let on = self.spec.features.iter_mut();
+        for (_, feature) in on.filter(|(name, feature)| feature.enabled == Some(true) && is_refused(name)) {
+            feature.enabled = None;
+        }
+    }
+
     /// Whether it leaves no Pod of its namespace out.
     pub fn is_broad(&self) -> bool {
         self.spec.pod_selector.as_ref().is_none_or(Selector::is_empty)
@@ -121,16 +134,24 @@ impl Configuration {
 
     fn add_to(&self, settings: &mut Settings) {
         for (name, feature) in &self.spec.features {
-            settings.of_mut(name).extend(feature.settings.clone());
+            // Nothing said leaves no trace: settings that mean the same are equal.
+            if !feature.settings.is_empty() {
+                settings.of_mut(name).extend(feature.settings.clone());
+            }
             settings.turn(name, feature.enabled);
         }
         let mut registry = self.spec.registry.clone();
         registry.remove("credentials");
+        if registry.is_empty() {
+            return;
+        }
         let own = settings.of_mut(REGISTRY);
         if UNIT.iter().any(|key| registry.contains_key(*key)) {
             UNIT.iter().for_each(|key| drop(own.remove(*key)));
+            // What hindered the servers that were there is none of these.
+            settings.hinder(REGISTRY, None);
         }
-        own.extend(registry);
+        settings.of_mut(REGISTRY).extend(registry);
         if !self.spec.registry.contains_key("servers") {
             return;
         }

@@ -37,7 +37,8 @@ pub struct Outcome {
     pub codebase: Option<Derived>,
     /// What in the labels means nothing or can't be done, for the person who wrote them.
     pub warnings: Vec<String>,
-    /// Why what the Pod is to have can't be told now: whatever it has stays as it is.
+    /// Why one of its features can't be told now. In the codebase that feature is as it is served, or absent where it is not
+    /// known; where there is no codebase for it, the one that is served stays.
     pub problem: Option<String>,
 }
 
@@ -68,15 +69,18 @@ pub fn codebase_name(manifest: &Manifest) -> Result<String, Error> {
 /// # Errors
 /// When the Pod's name can't name a codebase.
 pub fn derive(manifest: &Manifest, settings: &Settings) -> Result<Outcome, Error> {
+    derive_over(manifest, settings, None)
+}
+
+/// The same; features that can't be told now are as they are in `served`, which must be of the very same Pod.
+///
+/// # Errors
+/// As [`derive()`].
+pub fn derive_over(manifest: &Manifest, settings: &Settings, served: Option<&PodDocument>) -> Result<Outcome, Error> {
     let name = codebase_name(manifest)?;
     let mut warnings = Vec::new();
+    let mut problem = None;
     let features = asked_for(manifest, settings, &mut warnings);
-    if let Some(problem) = features.iter().find_map(|feature| settings.problem(feature)) {
-        return Ok(Outcome {
-            problem: Some(problem.to_owned()),
-            ..Outcome::default()
-        });
-    }
     let wanted: Vec<&str> = FEATURES
         .iter()
         .filter(|row| features.contains(&row.name))
@@ -85,6 +89,13 @@ pub fn derive(manifest: &Manifest, settings: &Settings) -> Result<Outcome, Error
         .collect();
     let mut pod = document(manifest, &wanted);
     for feature in features {
+        if let Some(reason) = settings.problem(feature) {
+            problem = Some(reason.to_owned());
+            let known = served.and_then(|served| served.features.get(feature));
+            pod.features
+                .extend(known.map(|known| (feature.to_owned(), known.clone())));
+            continue;
+        }
         let own = settings.of(feature);
         let built = match FEATURES.iter().find(|row| row.name == feature) {
             Some(row) => (row.build)(&pod, own, &mut warnings),
@@ -99,8 +110,9 @@ pub fn derive(manifest: &Manifest, settings: &Settings) -> Result<Outcome, Error
     warnings.retain(|warning| seen.insert(warning.clone()));
     if pod.features.is_empty() {
         return Ok(Outcome {
+            codebase: None,
             warnings,
-            ..Outcome::default()
+            problem,
         });
     }
     let mut text = serde_json::to_string(&pod).expect("a document of maps with text keys is JSON");
@@ -114,7 +126,7 @@ pub fn derive(manifest: &Manifest, settings: &Settings) -> Result<Outcome, Error
     Ok(Outcome {
         codebase: Some(codebase),
         warnings,
-        problem: None,
+        problem,
     })
 }
 
@@ -218,7 +230,8 @@ mod tests {
     use super::*;
     use crate::configuration::{Configuration, effective};
 
-    /// Each folder of tests/controller/ is a case: pod.yaml, perhaps settings.yaml and configurations.yaml, and what must come out.
+    /// Each folder of tests/controller/ is a case: pod.yaml, perhaps settings.yaml, configurations.yaml and served.json (what the
+    /// Repo has), and what must come out.
     #[test]
     fn golden() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/controller");
@@ -236,7 +249,9 @@ mod tests {
                 .filter_map(|document| Option::deserialize(document).unwrap())
                 .collect();
             let settings = effective(&configurations, &manifest, "ballast-system", &settings);
-            let outcome = derive(&manifest, &settings).unwrap();
+            let served = std::fs::read_to_string(case.join("served.json")).ok();
+            let served: Option<PodDocument> = served.map(|served| serde_json::from_str(&served).unwrap());
+            let outcome = derive_over(&manifest, &settings, served.as_ref()).unwrap();
             let warnings = &outcome.warnings;
             let actual = outcome.codebase.map(|derived| {
                 let pod: Value = serde_json::from_str(&derived.files[POD_PATH]).unwrap();
@@ -246,10 +261,14 @@ mod tests {
                     "{}: only pod.json is the Pod's own",
                     case.display()
                 );
-                serde_json::json!({
+                let mut all = serde_json::json!({
                     "name": derived.name, "uid": derived.uid, "base": derived.base,
                     "warnings": warnings, "pod": pod,
-                })
+                });
+                if let Some(problem) = &outcome.problem {
+                    all["problem"] = Value::from(problem.as_str());
+                }
+                all
             });
             let actual = actual.or_else(|| outcome.problem.map(|problem| serde_json::json!({ "problem": problem })));
             let actual = actual.or_else(|| (!warnings.is_empty()).then(|| serde_json::json!({ "warnings": warnings })));

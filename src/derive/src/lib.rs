@@ -15,7 +15,7 @@ mod reload;
 pub mod selector;
 mod settings;
 
-pub use derive::{BASE, Derived, Outcome, codebase_name, derive};
+pub use derive::{BASE, Derived, Outcome, codebase_name, derive, derive_over};
 pub use error::Error;
 pub use manifest::{Manifest, Meta, PodSpec, PodStatus};
 pub use reload::needs_reload;
