@@ -185,7 +185,9 @@ fn password() -> String {
 /// One feature.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 pub(crate) struct Feature {
-    /// Whether Pods without the feature's label have it. Not in ballast-system: there is no turning on for a whole cluster.
+    /// Whether Pods without the feature's label have it. The webhook knows Pods by their labels only: those without get no
+    /// preStop, so they do not wait until they have left the registry, no sidecar and no rules. The proxy is therefore for Pods
+    /// with its label only (true is refused), and nothing can be turned on in ballast-system, for a whole cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) enabled: Option<bool>,
     /// Settings that the feature's scripts see.
@@ -208,7 +210,7 @@ pub(crate) struct InfraConfigurationStatus {
     /// Pods with a feature that it says something of.
     #[serde(default)]
     pub(crate) pods: u32,
-    /// `Accepted`: it is followed. `Shadowed`: an equally specific one is older and counts instead, for some Pods or all.
+    /// `Accepted`: all of it is followed; else the reason says what is not. `Shadowed`: an equally specific one is older and counts instead, for some Pods or all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub(crate) conditions: Vec<Condition>,

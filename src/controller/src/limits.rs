@@ -60,6 +60,15 @@ pub(crate) const SECRET_RETRY: Duration = Duration::from_secs(1);
 /// The numbers in the status of configurations follow Pods after this.
 pub(crate) const STATUS_PAUSE: Duration = Duration::from_secs(2);
 
+/// Configurations of a namespace that are followed, the oldest ones: each Pod is compared with all of them.
+pub(crate) const CONFIGURATIONS_PER_NAMESPACE: usize = 32;
+
+/// Configurations that are known, the oldest ones: with their Secrets and statuses each costs requests.
+pub(crate) const MAX_CONFIGURATIONS: usize = 4096;
+
+/// Pods that are looked at in one step after a change of configurations; between two steps others have their turn.
+pub(crate) const PODS_PER_STEP: usize = 256;
+
 /// Requests about configurations that are under way: Secrets and statuses.
 pub(crate) const CONCURRENT_CHORES: usize = 4;
 

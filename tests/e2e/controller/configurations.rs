@@ -1,8 +1,9 @@
 //! InfraConfigurations: what the API server takes, what counts for a Pod, credentials that nobody sees, Pods without labels.
 
+use ballast_tests::Process;
 use serde_json::{Value, json};
 
-use crate::world::{World, labelled, pod, reaction};
+use crate::world::{World, labelled, pod, reaction, running};
 
 const API: &str = "/apis/infra.flomesh.io/v1alpha1/namespaces";
 const ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/default";
@@ -53,9 +54,16 @@ fn configurations_of_namespaces_and_of_all() {
     refused(&world);
     layers(&world);
     credentials(&world);
+    let one = controller.output();
+    drop(controller);
+    let controller = without_secret(&world);
     without_labels(&world);
-    let said = controller.output();
-    assert!(!said.contains(PASSWORD), "{said}");
+    let two = controller.output();
+    drop(controller);
+    let controller = without_resource(&world);
+    for said in [one, two, controller.output()] {
+        assert!(!said.contains(PASSWORD), "{said}");
+    }
     let events = world.plane.kubectl(&["get", "events", "-A", "-o", "yaml"]);
     assert!(!events.contains(PASSWORD), "{events}");
 }
@@ -227,10 +235,49 @@ fn credentials(world: &World) {
     let path = format!("GET {API}/default/infraconfigurations/secured");
     let all = world.plane.done(&path, &Value::Null).to_string();
     assert!(!all.contains(PASSWORD), "{all}");
+}
+
+/// A controller that starts while the Secret is gone: what is served stays, all else of the Pod is followed, its end too.
+fn without_secret(world: &World) -> Process {
+    let path = "DELETE /api/v1/namespaces/default/secrets/login";
+    world.plane.done(path, &Value::Null);
+    let controller = world.leader("two");
+    world.wait_for("the Secret to be missed", || {
+        condition(world, "secured", "Accepted").1 == "SecretUnreadable"
+    });
+    let version = world.version("web").0;
+    let wanted = json!([format!("http://ballast:{PASSWORD}%2F%40@secure:8761/eureka")]);
+    world.patch("web/status", &running(true));
+    let pod = world.wait_document("web", "ready", |pod| pod["status"]["ready"] == true);
+    assert_eq!(pod["features"]["registry"]["servers"], wanted);
+    // One that asks for nothing else has nothing that is known.
+    world.create(&labelled("new"));
+    world.wait_for("why there is nothing", || {
+        let events = world.events("Pod", "new");
+        events.iter().any(|(_, reason, _)| reason == "Impossible")
+    });
+    assert!(world.document("new").is_none());
+    let path = "DELETE /api/v1/namespaces/default/pods/web";
+    world.plane.done(path, &json!({ "gracePeriodSeconds": 30 }));
+    let pod = world.wait_document("web", "its end", |pod| pod["metadata"]["deletionTimestamp"].is_string());
+    assert_eq!(pod["features"]["registry"]["servers"], wanted);
+    assert_eq!(world.version("web").0, version, "nothing was loaded anew");
     delete(world, "secured");
     world.wait_document("web", "the settings' server again", |pod| {
         pod["features"]["registry"]["servers"] == json!(["http://eureka:8761/eureka"])
     });
+    world.wait_document("new", "published", |_| true);
+    controller
+}
+
+/// A cluster that does not know the resource has none of them: all Pods are published all the same.
+fn without_resource(world: &World) -> Process {
+    let name = "infraconfigurations.infra.flomesh.io";
+    world.plane.kubectl(&["delete", "customresourcedefinition", name]);
+    let controller = world.leader("three");
+    world.create(&labelled("last"));
+    world.wait_document("last", "published", |_| true);
+    controller
 }
 
 /// A feature that is on for a namespace: Pods without labels, but for those that say no.
@@ -253,6 +300,15 @@ fn without_labels(world: &World) {
     delete(world, "on");
     world.wait_gone("plain");
     world.wait_gone("late");
+    create(
+        world,
+        "default",
+        "proxy",
+        &json!({"features": {"proxy": {"enabled": true}}}),
+    );
+    world.wait_for("it to be refused", || {
+        condition(world, "proxy", "Accepted").1 == "NeedsLabel"
+    });
     create(world, "ballast-system", "everywhere", &on);
     let path = format!("GET {API}/ballast-system/infraconfigurations/everywhere");
     world.wait_for("it to be refused", || {

@@ -4,10 +4,11 @@
 use ballast_derive::configuration::{Credentials, Login};
 use futures_util::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIGroup;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, utils::ResetTimerBackoff};
-use kube::{Api, Client};
+use kube::{Api, Client, Resource as _};
 
 use super::configurations::{Name, Told, name_of};
 use super::pod_watch::Pauses;
@@ -15,17 +16,53 @@ use crate::error::causes;
 use crate::infra_configuration::{InfraConfiguration, InfraConfigurationStatus};
 use crate::limits::{CHECK_TIMEOUT, WATCH_RETRY, WATCH_SECONDS};
 
-/// Events of all of them. Never ends; errors are followed by another try. A cluster without the resource has none of them.
+/// Events of all of them. Never ends; errors are followed by another try. A cluster without the resource has none of them, but
+/// that must be said by the API server's own list of what it serves: a 404 may come from what stands before it.
 pub(crate) fn configurations(client: Client) -> impl Stream<Item = Result<Told, watcher::Error>> + use<> {
     let config = watcher::Config::default().timeout(WATCH_SECONDS);
-    watcher::watcher(Api::<InfraConfiguration>::all(client), config)
+    watcher::watcher(Api::<InfraConfiguration>::all(client.clone()), config)
         .backoff(ResetTimerBackoff::new(Pauses::default(), 4 * WATCH_RETRY.1))
-        .map(|event| match event {
-            Ok(event) => Ok(told(event)),
-            Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 404 => Ok(Told::Absent),
-            Err(error) => Err(error),
+        .then(move |event| {
+            let client = client.clone();
+            async move {
+                match event {
+                    Ok(event) => Ok(told(event)),
+                    Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 404 => {
+                        Ok(unlisted(&client).await)
+                    }
+                    Err(error) => Err(error),
+                }
+            }
         })
         .boxed()
+}
+
+/// Whose list is not there: what that means.
+async fn unlisted(client: &Client) -> Told {
+    let reason = match tokio::time::timeout(CHECK_TIMEOUT, is_served(client)).await {
+        Ok(Ok(false)) => return Told::Absent,
+        Ok(Ok(true)) => "it is served all the same".to_owned(),
+        Ok(Err(error)) => format!("what is served can't be asked: {}", causes(&error)),
+        Err(_) => format!("what is served can't be asked: no answer within {CHECK_TIMEOUT:?}"),
+    };
+    Told::Doubtful(format!("404 for their list, but {reason}"))
+}
+
+/// Whether the API server lists the resource among those that it serves. Source: Kubernetes, "The Kubernetes API", discovery.
+async fn is_served(client: &Client) -> kube::Result<bool> {
+    let (group, version) = (InfraConfiguration::group(&()), InfraConfiguration::version(&()));
+    let groups = client.list_api_groups().await?.groups;
+    let has_version = |one: &APIGroup| one.versions.iter().any(|one| one.version == version);
+    if !groups.iter().any(|one| one.name == group && has_version(one)) {
+        // A list without the API server's own is none of its.
+        let is_its = groups.iter().any(|one| one.name == "apiextensions.k8s.io");
+        return Ok(!is_its);
+    }
+    let resources = client
+        .list_api_group_resources(&format!("{group}/{version}"))
+        .await?
+        .resources;
+    Ok(resources.iter().any(|one| one.name == InfraConfiguration::plural(&())))
 }
 
 fn told(event: Event<InfraConfiguration>) -> Told {

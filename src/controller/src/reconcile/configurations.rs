@@ -6,18 +6,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ballast_derive::configuration::{Configuration, Credentials, Login, effective, layers};
-use ballast_derive::{Manifest, Settings};
+use ballast_derive::Settings;
+use ballast_derive::configuration::{Configuration, Credentials, Login};
 
+use super::configuration_held::{Held, is_refused, refusal};
+use super::configuration_passes::{Change, Count};
 use super::known::{Key, Known};
-use crate::infra_configuration::{InfraConfiguration, InfraConfigurationStatus, Truth};
-use crate::limits::{MAX_FEATURES, SECRET_RECHECK, SECRET_RETRY, STATUS_PAUSE};
+use crate::infra_configuration::{InfraConfiguration, InfraConfigurationStatus};
+use crate::limits::{
+    CONFIGURATIONS_PER_NAMESPACE, MAX_CONFIGURATIONS, MAX_FEATURES, SECRET_RECHECK, SECRET_RETRY, STATUS_PAUSE,
+};
 
 /// Its configurations are for all Pods.
 pub(crate) const SYSTEM: &str = "ballast-system";
 
 /// Namespaces where Pods without labels are watched, with a watch each: those of features come first.
-const MAX_NAMESPACES: usize = 64 - MAX_FEATURES;
+pub(super) const MAX_NAMESPACES: usize = 64 - MAX_FEATURES;
 
 /// Namespace and name.
 pub(crate) type Name = (String, String);
@@ -29,26 +33,26 @@ pub(crate) struct Configurations {
     /// Those of a list that has not come to its end.
     listing: Option<BTreeSet<Name>>,
     is_listed: bool,
+    /// It was told that their list can't be had.
+    is_doubted: bool,
+    /// It was told that there are too many of them.
+    is_crowded: bool,
     /// All were known, with what their Secrets hold, at least once.
     is_ready: bool,
     /// As publishes take them.
     current: Arc<Vec<Configuration>>,
+    /// Namespaces where features may be turned on.
+    places: BTreeSet<String>,
     /// What the Pods were looked at with last.
     settled: Arc<Vec<Configuration>>,
-    /// When the status is worked out next; `None`: nothing has changed.
+    /// A change, as long as not all Pods were looked at with it.
+    change: Option<Change>,
+    /// When Pods are counted next; `None`: nothing has changed.
     status_due: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Held {
-    object: InfraConfiguration,
-    /// `None`: it can't be read.
-    configuration: Option<Configuration>,
-    /// Why it is not followed.
-    refusal: Option<(&'static str, String)>,
-    /// When its Secret is read next; `None`: it is being read, or there is none.
-    read_at: Option<Instant>,
-    failures: u32,
+    /// Pods being counted.
+    count: Option<Count>,
+    /// What is to be written.
+    unwritten: Vec<(Name, InfraConfigurationStatus)>,
 }
 
 /// What one watch tells.
@@ -62,8 +66,10 @@ pub(crate) enum Told {
     Gone(Name),
     /// All have been told.
     Listed,
-    /// The cluster does not know the resource.
+    /// The cluster does not know the resource, as its API server itself says.
     Absent,
+    /// Somebody says so, or nobody could be asked.
+    Doubtful(String),
 }
 
 impl Configurations {
@@ -76,6 +82,12 @@ impl Configurations {
                 if let Some(listing) = &mut self.listing {
                     listing.insert(name.clone());
                 }
+                if let Some(held) = self.held.get_mut(&name).filter(|held| held.is_as_set_by(&object)) {
+                    // Most often the status that we wrote.
+                    held.object = *object;
+                    self.status_due.get_or_insert(now + STATUS_PAUSE);
+                    return;
+                }
                 self.put(name, *object, now);
             }
             Told::Gone(name) => drop(self.held.remove(&name)),
@@ -83,72 +95,110 @@ impl Configurations {
                 if let Some(listing) = self.listing.take() {
                     self.held.retain(|name, _| listing.contains(name));
                 }
-                self.is_listed = true;
+                (self.is_listed, self.is_doubted) = (true, false);
             }
             Told::Absent => {
                 self.held.clear();
-                self.is_listed = true;
+                self.listing = None;
+                (self.is_listed, self.is_doubted) = (true, false);
+            }
+            Told::Doubtful(reason) => {
+                if !std::mem::replace(&mut self.is_doubted, true) {
+                    tracing::warn!("configurations: {reason}; what is known of them counts until their list is there");
+                }
+                return;
             }
         }
-        self.rebuild();
+        // A list is taken as a whole.
+        if self.listing.is_none() {
+            self.rebuild();
+        }
         self.status_due = Some(now);
     }
 
     fn put(&mut self, name: Name, object: InfraConfiguration, now: Instant) {
         let read = object.configuration();
-        let refusal = match &read {
-            Err(error) => Some(("Unreadable", error.to_string())),
-            Ok(read) if name.0 == SYSTEM && read.enables() => Some((
-                "EnabledInSystem",
-                "no feature can be turned on for a whole cluster; do it in a namespace".to_owned(),
-            )),
-            Ok(_) => None,
-        };
-        let mut configuration = read.ok();
+        let unreadable = read.as_ref().err().map(|error| ("Unreadable", error.to_string()));
+        let configuration = read.ok();
         let secret = configuration.as_ref().and_then(Configuration::credentials);
         let before = self.held.remove(&name);
         let before = before.filter(|before| before.secret() == secret);
-        let (login, read_at, failures) = match before {
-            Some(before) => {
-                let login = before.configuration.and_then(|configuration| configuration.login);
-                (login, before.read_at, before.failures)
-            }
-            None => (None, secret.map(|_| now), 0),
-        };
-        if let Some(configuration) = &mut configuration {
-            configuration.login = login;
-        }
-        let held = Held {
+        let mut held = Held {
             object,
             configuration,
-            refusal,
-            read_at,
-            failures,
+            refusal: unreadable,
+            unreadable: None,
+            read_at: secret.map(|_| now),
+            failures: 0,
         };
+        if let Some(before) = before {
+            let login = before.configuration.and_then(|configuration| configuration.login);
+            if let Some(configuration) = &mut held.configuration {
+                configuration.login = login;
+            }
+            (held.read_at, held.failures) = (before.read_at, before.failures);
+            held.unreadable = before.unreadable;
+        }
         self.held.insert(name, held);
+        self.drop_youngest();
     }
 
+    fn drop_youngest(&mut self) {
+        if self.held.len() <= MAX_CONFIGURATIONS {
+            self.is_crowded = false;
+            return;
+        }
+        let youngest = self.held.iter().max_by_key(|(name, held)| (held.created(), *name));
+        if let Some(name) = youngest.map(|(name, _)| name.clone()) {
+            self.held.remove(&name);
+        }
+        if !std::mem::replace(&mut self.is_crowded, true) {
+            tracing::warn!("there are more than {MAX_CONFIGURATIONS} configurations; the youngest are not looked at");
+        }
+    }
+
+    /// What counts, of all that is known.
     fn rebuild(&mut self) {
-        let mut namespaces = BTreeSet::new();
+        let mut by_age: Vec<(&str, &Name, &Configuration)> = Vec::new();
+        for (name, held) in &self.held {
+            by_age.extend(held.configuration.as_ref().map(|one| (held.created(), name, one)));
+        }
+        by_age.sort_by_key(|(created, name, _)| (*created, *name));
+        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut surplus: BTreeSet<Name> = BTreeSet::new();
+        let mut places: BTreeSet<String> = BTreeSet::new();
+        for (_, name, one) in by_age {
+            let number = numbers.entry(&name.0).or_default();
+            *number += 1;
+            if *number > CONFIGURATIONS_PER_NAMESPACE {
+                surplus.insert(name.clone());
+            } else if places.len() < MAX_NAMESPACES && !places.contains(&name.0) {
+                // Those that came first stay when there is no room for one more.
+                let mut one = one.clone();
+                one.refuse(|feature| is_refused(&name.0, feature));
+                places.extend(one.enables().then(|| name.0.clone()));
+            }
+        }
         let mut current = Vec::new();
-        for ((namespace, _), held) in &mut self.held {
+        for (name, held) in &mut self.held {
             let Some(configuration) = &held.configuration else {
                 continue;
             };
-            if configuration.enables() && namespace != SYSTEM {
-                let is_room = namespaces.len() < MAX_NAMESPACES || namespaces.contains(namespace);
-                held.refusal = (!is_room).then(|| {
-                    let message = format!("features are on in {MAX_NAMESPACES} namespaces already; use labels here");
-                    ("TooManyNamespaces", message)
-                });
-                if is_room {
-                    namespaces.insert(namespace.clone());
-                }
-            }
-            if held.refusal.is_none() {
-                current.push(configuration.clone());
+            let mut one = configuration.clone();
+            held.refusal = if surplus.contains(name) {
+                let reason = format!(
+                    "{CONFIGURATIONS_PER_NAMESPACE} configurations of this namespace are older; \
+                    no more are followed"
+                );
+                Some(("TooManyConfigurations", reason))
+            } else {
+                refusal(&mut one, places.contains(&name.0))
+            };
+            if !surplus.contains(name) {
+                current.push(one);
             }
         }
+        self.places = places;
         if *self.current != current {
             self.current = Arc::new(current);
         }
@@ -161,11 +211,8 @@ impl Configurations {
     }
 
     /// Namespaces with Pods that need no label.
-    pub(crate) fn namespaces(&self) -> BTreeSet<String> {
-        let enabling = self.current.iter().filter(|configuration| configuration.enables());
-        enabling
-            .map(|configuration| configuration.metadata.namespace.clone())
-            .collect()
+    pub(crate) fn namespaces(&self) -> &BTreeSet<String> {
+        &self.places
     }
 
     /// Whether each Secret was read or refused once.
@@ -174,28 +221,26 @@ impl Configurations {
         !self.current.iter().any(unread)
     }
 
-    /// The Pods that changes since the last call concern. While a Secret is being read it waits.
+    /// Pods that changes concern: a few at a time, as long as [`Configurations::is_passing`]. While a Secret is being read they
+    /// wait.
     pub(crate) fn concerned(&mut self, pods: &Known, settings: &Settings) -> Vec<Key> {
-        if !self.is_listed || !self.is_read() || Arc::ptr_eq(&self.settled, &self.current) {
-            return Vec::new();
+        if self.change.is_none() && self.is_listed && !Arc::ptr_eq(&self.settled, &self.current) && self.is_read() {
+            let before = std::mem::replace(&mut self.settled, Arc::clone(&self.current));
+            self.change = Some(Change::new(before, Arc::clone(&self.current), pods));
         }
-        let (before, after) = (
-            std::mem::replace(&mut self.settled, Arc::clone(&self.current)),
-            &self.current,
-        );
-        let changed = |one: &&Configuration| !(before.contains(one) && after.contains(one));
-        let namespaces: BTreeSet<&str> = before
-            .iter()
-            .chain(after.iter())
-            .filter(changed)
-            .map(|one| one.metadata.namespace.as_str())
-            .collect();
-        let is_near = |key: &Key| namespaces.contains(SYSTEM) || namespaces.contains(key.namespace.as_str());
-        let of = |all: &[Configuration], pod: &Manifest| effective(all, pod, SYSTEM, settings);
-        pods.iter()
-            .filter(|(key, pod)| is_near(key) && of(&before, pod) != of(after, pod))
-            .map(|(key, _)| key.clone())
-            .collect()
+        let Some(change) = &mut self.change else {
+            return Vec::new();
+        };
+        let concerned = change.step(pods, settings);
+        if change.is_over() {
+            self.change = None;
+        }
+        concerned
+    }
+
+    /// Whether Pods are being looked at.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.change.is_some() || self.count.is_some()
     }
 
     /// When there is something to do though nothing happens.
@@ -240,12 +285,22 @@ impl Configurations {
             held.failures.saturating_add(1)
         };
         held.read_at = Some(now + pause);
-        if let Some(configuration) = &mut held.configuration {
-            match (read, &configuration.login) {
-                // An API server that is away does not take back what it said.
-                (Err((_, true)), Some(Ok(_))) => {}
-                (read, _) => configuration.login = Some(read.map_err(|(reason, _)| reason)),
+        let Some(configuration) = &mut held.configuration else {
+            return;
+        };
+        let before = (configuration.login.clone(), held.unreadable.clone());
+        match (read, &configuration.login) {
+            // What was known counts on: a Secret that is gone for a moment must not take Pods out of their registry.
+            (Err((reason, is_passing)), Some(Ok(_))) => {
+                held.unreadable = Some(reason).filter(|_| !is_passing).or(held.unreadable.take());
             }
+            (read, _) => {
+                configuration.login = Some(read.map_err(|(reason, _)| reason));
+                held.unreadable = None;
+            }
+        }
+        if before == (configuration.login.clone(), held.unreadable.clone()) {
+            return;
         }
         self.rebuild();
         self.status_due = Some(now);
@@ -258,88 +313,42 @@ impl Configurations {
         }
     }
 
-    /// Whose status is to be another one, if it is time to look.
-    pub(crate) fn statuses(&mut self, pods: &Known, now: Instant) -> Vec<(Name, InfraConfigurationStatus)> {
-        if !self.is_listed || self.status_due.is_none_or(|at| at > now) {
-            return Vec::new();
+    /// Counts Pods if it is time to: a few at a time, as long as [`Configurations::is_passing`]. Not begun where statuses are being
+    /// written (`is_writing`), so that none of them is overtaken.
+    pub(crate) fn count(&mut self, pods: &Known, is_writing: bool, now: Instant) {
+        let is_due = self.is_listed && self.status_due.is_some_and(|at| at <= now);
+        if self.count.is_none() && is_due && !is_writing && self.unwritten.is_empty() {
+            self.status_due = None;
+            self.count = Some(Count::new(Arc::clone(&self.current), pods));
         }
-        self.status_due = None;
-        let mut counts: BTreeMap<Name, u32> = BTreeMap::new();
-        let mut shadows: BTreeMap<Name, (u32, Name)> = BTreeMap::new();
-        for (_, pod) in pods.iter().filter(|(_, pod)| !pod.has_ended()) {
-            let layers = layers(self.current.iter(), pod, SYSTEM);
-            for one in layers.applied {
-                *counts.entry(id(one)).or_default() += 1;
-            }
-            for (one, older) in layers.shadowed {
-                shadows.entry(id(one)).or_insert((0, id(older))).0 += 1;
-            }
+        let Some(mut count) = self.count.take() else {
+            return;
+        };
+        count.step(pods);
+        if !count.is_over() {
+            self.count = Some(count);
+            return;
         }
-        // Two that leave no Pod out, also where there are no Pods yet.
-        for one in self.current.iter().filter(|one| one.is_broad()) {
-            let rivals = self.current.iter().filter(|other| other.is_broad());
-            let older = rivals
-                .filter(|other| other.metadata.namespace == one.metadata.namespace && other.metadata < one.metadata)
-                .min_by_key(|other| &other.metadata);
-            if let Some(older) = older {
-                shadows.entry(id(one)).or_insert((0, id(older)));
-            }
-        }
+        count.pair_broad();
         let statuses = self.held.iter().map(|(name, held)| {
-            let count = counts.get(name).copied().unwrap_or(0);
-            (name.clone(), held.status(count, shadows.get(name)), held)
+            let status = held.status(count.pods(name), count.shadow(name));
+            (name.clone(), status, held)
         });
-        statuses
+        self.unwritten = statuses
             .filter(|(_, status, held)| held.object.status.as_ref() != Some(status))
             .map(|(name, status, _)| (name, status))
-            .collect()
+            .collect();
     }
 
-    /// A status that could not be written is worked out again.
-    pub(crate) fn unwritten(&mut self, now: Instant) {
+    /// A status to write.
+    pub(crate) fn next_status(&mut self) -> Option<(Name, InfraConfigurationStatus)> {
+        self.unwritten.pop()
+    }
+
+    /// A status could not be written: it is worked out again.
+    pub(crate) fn not_written(&mut self, now: Instant) {
         self.status_due.get_or_insert(now + Duration::from_secs(5));
     }
-}
-
-impl Held {
-    fn secret(&self) -> Option<Credentials> {
-        self.configuration.as_ref().and_then(Configuration::credentials)
-    }
-
-    fn status(&self, pods: u32, shadow: Option<&(u32, Name)>) -> InfraConfigurationStatus {
-        let before = self.object.status.clone().unwrap_or_default();
-        let mut status = InfraConfigurationStatus {
-            observed_generation: self.object.metadata.generation,
-            pods,
-            conditions: Vec::new(),
-        };
-        let login = self.configuration.as_ref().and_then(|one| one.login.as_ref());
-        let (truth, why) = match (&self.refusal, self.secret(), login) {
-            (Some((reason, message)), _, _) => (Truth::False, (*reason, message.clone())),
-            (None, Some(_), Some(Err(message))) => (Truth::False, ("SecretUnreadable", message.clone())),
-            (None, Some(secret), None) => (
-                Truth::Unknown,
-                ("SecretUnread", format!("secret {} is being read", secret.secret_name)),
-            ),
-            _ => (Truth::True, ("Accepted", "it is followed".to_owned())),
-        };
-        status.set(&before, "Accepted", truth, why);
-        let (truth, why) = match shadow {
-            Some((pods, (namespace, name))) => {
-                let message =
-                    format!("{namespace}/{name} is as specific and older, so it counts instead, for {pods} Pods now");
-                (Truth::True, ("OlderCounts", message))
-            }
-            None => (Truth::False, ("Alone", "no equally specific one is older".to_owned())),
-        };
-        status.set(&before, "Shadowed", truth, why);
-        status
-    }
-}
-
-fn id(configuration: &Configuration) -> Name {
-    let metadata = &configuration.metadata;
-    (metadata.namespace.clone(), metadata.name.clone())
 }
 
 /// Namespace and name of an object.
@@ -350,3 +359,7 @@ pub(crate) fn name_of(object: &InfraConfiguration) -> Name {
         metadata.name.clone().unwrap_or_default(),
     )
 }
+
+#[cfg(test)]
+#[path = "configurations_tests.rs"]
+mod tests;

@@ -38,12 +38,15 @@ impl Term<'_> {
         }
         concerned.into_iter().for_each(|key| self.queue.push_later(key));
         self.watch_namespaces(watches);
-        if self.chores.is_empty() {
-            for (name, status) in self.configurations.statuses(&self.pods, now) {
-                let client = self.publisher.client.clone();
-                let write = configuration_watch::write(client, name, status);
-                self.chores.push(Box::pin(async move { Chore::Status(write.await) }));
-            }
+        let is_writing = !self.chores.is_empty();
+        self.configurations.count(&self.pods, is_writing, now);
+        while self.chores.len() < CONCURRENT_CHORES {
+            let Some((name, status)) = self.configurations.next_status() else {
+                break;
+            };
+            let client = self.publisher.client.clone();
+            let write = configuration_watch::write(client, name, status);
+            self.chores.push(Box::pin(async move { Chore::Status(write.await) }));
         }
     }
 
@@ -65,17 +68,17 @@ impl Term<'_> {
             }
         }
         for namespace in wanted {
-            if self.namespaces.contains_key(&namespace) {
+            if self.namespaces.contains_key(namespace) {
                 continue;
             }
             let first = u8::try_from(MAX_FEATURES).unwrap_or(u8::MAX);
             let is_free = |number: &u8| self.namespaces.values().all(|(other, _)| other != number);
             let Some(number) = (first..64).find(is_free) else { break };
             let (end, ended) = oneshot::channel();
-            let events = pod_watch::of_namespace(self.publisher.client.clone(), &namespace);
+            let events = pod_watch::of_namespace(self.publisher.client.clone(), namespace);
             let events = events.take_until(ended);
             watches.push(events.map(move |event| (Kind::Pod, number, event)).boxed());
-            self.namespaces.insert(namespace, (number, end));
+            self.namespaces.insert(namespace.clone(), (number, end));
         }
     }
 
@@ -89,12 +92,15 @@ impl Term<'_> {
                 self.configurations.secret(&name, &wanted, login, now);
             }
             Chore::Status(true) => {}
-            Chore::Status(false) => self.configurations.unwritten(now),
+            Chore::Status(false) => self.configurations.not_written(now),
         }
     }
 
     /// When to look again though nothing happens.
     pub(super) fn wake_to_configure(&self) -> Option<Instant> {
+        if self.configurations.is_passing() {
+            return Some(Instant::now());
+        }
         // What is under way wakes the loop when it ends.
         let due = self.configurations.due()?;
         (self.chores.is_empty() || due > Instant::now()).then_some(due)

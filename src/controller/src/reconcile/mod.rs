@@ -3,11 +3,13 @@
 //!
 //! - `pod_watch`, `config_map_watch`: events of the API server
 //! - `known`: the newest state of each object
-//! - `configuration_watch`, `configurations`, `configured`: what InfraConfigurations set, and whom a change of them concerns
+//! - `configuration_watch`, `configurations`, `configuration_held`, `configuration_passes`, `configured`: what InfraConfigurations set, and whom a change of them concerns
 //! - `queue`: which object is next
 //! - `gate`: whether the Repo answers
 
 mod config_map_watch;
+mod configuration_held;
+mod configuration_passes;
 mod configuration_watch;
 mod configurations;
 mod configured;
@@ -113,6 +115,10 @@ pub(crate) async fn run(publisher: &Publisher, config: &Config, metrics: &Metric
     let mut resync = tokio::time::interval_at(tokio::time::Instant::now() + config.resync, config.resync);
     loop {
         term.configure(&mut watches);
+        if term.configurations.is_passing() {
+            // Between two steps of a pass, others of this task.
+            tokio::task::yield_now().await;
+        }
         term.start();
         term.measure();
         let wake = term.wake();
