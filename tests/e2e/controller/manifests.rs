@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::world::{SOON, turn};
 
 /// Every kind with the path of its list, and the names that must be there.
-const OBJECTS: [(&str, &[&str]); 10] = [
+const OBJECTS: [(&str, &[&str]); 12] = [
     (
         "/apis/apps/v1/namespaces/ballast-system/deployments",
         &["ballast-controller"],
@@ -42,6 +42,16 @@ const OBJECTS: [(&str, &[&str]); 10] = [
     (
         "/apis/rbac.authorization.k8s.io/v1/namespaces/ballast-system/rolebindings",
         &["ballast-controller", "ballast-webhook"],
+    ),
+    (
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles\
+         ?labelSelector=rbac.authorization.k8s.io/aggregate-to-admin,!kubernetes.io/bootstrapping",
+        &["ballast-infraconfigurations-edit"],
+    ),
+    (
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles\
+         ?labelSelector=rbac.authorization.k8s.io/aggregate-to-view,!kubernetes.io/bootstrapping",
+        &["ballast-infraconfigurations-view"],
     ),
     ("/apis/coordination.k8s.io/v1/namespaces/ballast-system/leases", &[]),
     (
