@@ -131,3 +131,97 @@ pub(crate) async fn write(client: Client, (namespace, name): Name, status: Infra
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Answers each path with its body, every other one with a bare 404, as something that stands before an API server may.
+    async fn before_api_server(bodies: &[(&str, &str)]) -> Client {
+        let bodies: Arc<Vec<(String, String)>> = Arc::new(
+            bodies
+                .iter()
+                .map(|(path, body)| (format!("GET {path} "), (*body).to_owned()))
+                .collect(),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        // It ends with the test's runtime.
+        drop(tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let Ok(byte) = stream.read_u8().await else { break };
+                    head.push(byte);
+                }
+                let head = String::from_utf8(head).unwrap();
+                let body = bodies.iter().find(|(start, _)| head.starts_with(start));
+                let (status, body) = body.map_or(("404 Not Found", "not here"), |(_, body)| ("200 OK", body.as_str()));
+                let length = body.len();
+                let kind = "content-type: application/json";
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\n{kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                );
+                drop(stream.write_all(answer.as_bytes()).await);
+            }
+        }));
+        Client::try_from(kube::Config::new(address.parse().unwrap())).unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_the_api_servers_own_list_says_that_the_resource_is_not_there() {
+        let groups = |names: &[&str]| {
+            let one = |name: &&str| {
+                let version = format!("{{\"groupVersion\":\"{name}/v1alpha1\",\"version\":\"v1alpha1\"}}");
+                format!("{{\"name\":\"{name}\",\"versions\":[{version}]}}")
+            };
+            let groups: Vec<String> = names.iter().map(one).collect();
+            format!(
+                "{{\"kind\":\"APIGroupList\",\"apiVersion\":\"v1\",\"groups\":[{}]}}",
+                groups.join(",")
+            )
+        };
+        let resources = |plural: &str| {
+            let one = format!(
+                "{{\"name\":\"{plural}\",\"singularName\":\"\",\"namespaced\":true,\"kind\":\"A\",\"verbs\":[\"list\"]}}"
+            );
+            format!(
+                "{{\"kind\":\"APIResourceList\",\"groupVersion\":\"infra.flomesh.io/v1alpha1\",\"resources\":[{one}]}}"
+            )
+        };
+        let (ours, own) = ("infra.flomesh.io", "apiextensions.k8s.io");
+        // (row, groups, resources of ours, whether it is believed)
+        let rows = [
+            ("nothing answers", None, None, false),
+            ("no list of an API server", Some(groups(&[])), None, false),
+            ("our group is not there", Some(groups(&[own])), None, true),
+            (
+                "another resource of our group",
+                Some(groups(&[own, ours])),
+                Some(resources("others")),
+                true,
+            ),
+            (
+                "it is there",
+                Some(groups(&[own, ours])),
+                Some(resources("infraconfigurations")),
+                false,
+            ),
+            ("its group can't be asked", Some(groups(&[own, ours])), None, false),
+        ];
+        for (row, groups, resources, wanted) in rows {
+            let groups = groups.as_deref().map(|body| ("/apis", body));
+            let resources = resources
+                .as_deref()
+                .map(|body| ("/apis/infra.flomesh.io/v1alpha1", body));
+            let bodies: Vec<_> = groups.into_iter().chain(resources).collect();
+            let told = unlisted(&before_api_server(&bodies).await).await;
+            assert_eq!(matches!(told, Told::Absent), wanted, "{row}: {told:?}");
+        }
+    }
+}
