@@ -1,5 +1,5 @@
 //! What kubelet and Prometheus ask: GET /healthz (an answer means that the one thread of this program goes on), GET /readyz (the
-//! webhook, where there is one, has a certificate) and GET /metrics.
+//! webhook, where there is one, has a certificate, and nobody ends us) and GET /metrics.
 //! Nothing can be changed here and nothing secret is told. Not for: what the numbers are (`metrics.rs`).
 
 use std::convert::Infallible;
@@ -18,7 +18,7 @@ use crate::serve::{Bounds, plain};
 pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Arc<Metrics>,
-    is_ready: impl Fn() -> bool + Clone + Send + Sync + 'static,
+    readiness: impl Fn() -> Result<(), &'static str> + Clone + Send + Sync + 'static,
 ) -> Infallible {
     let bounds = Bounds {
         places: ADMIN_CONNECTIONS,
@@ -26,21 +26,21 @@ pub(crate) async fn serve(
         // One request a connection, and who does not read its answer is left.
         life: Some(2 * ADMIN_TIMEOUT),
     };
-    crate::serve::serve(listener, bounds, plain, move |request| {
-        let answer = answer(&request, &metrics, is_ready());
+    let evicted = Arc::clone(&metrics);
+    crate::serve::serve(listener, bounds, &evicted.admin_evicted, plain, move |request| {
+        let answer = answer(&request, &metrics, readiness());
         async { answer }
     })
     .await
 }
 
-fn answer(request: &Request<Incoming>, metrics: &Metrics, is_ready: bool) -> Response<String> {
+fn answer(request: &Request<Incoming>, metrics: &Metrics, readiness: Result<(), &str>) -> Response<String> {
     let (status, text) = match (request.method(), request.uri().path()) {
         (&Method::GET, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
-        (&Method::GET, "/readyz") if is_ready => (StatusCode::OK, "ok\n".to_owned()),
-        (&Method::GET, "/readyz") => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the webhook has no certificate yet\n".to_owned(),
-        ),
+        (&Method::GET, "/readyz") => match readiness {
+            Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
+            Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+        },
         (&Method::GET, "/metrics") => (StatusCode::OK, metrics.text()),
         (_, "/healthz" | "/readyz" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "GET only\n".to_owned()),
         _ => (

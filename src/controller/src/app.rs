@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Instant;
 
@@ -11,13 +12,13 @@ use ballast_derive::Settings;
 use ballast_repo_client::{Options, Writer};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::config::Config;
 use crate::leader::Election;
 use crate::leftovers::Due;
-use crate::limits::{CONCURRENT_PUBLISHES, MAX_LEFTOVERS};
+use crate::limits::{CONCURRENT_PUBLISHES, MAX_LEFTOVERS, WEBHOOK_STOP};
 use crate::metrics::Metrics;
 use crate::publish::Publisher;
 use crate::{admin, leftovers, reconcile, registrations, token, webhook};
@@ -42,7 +43,8 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
         settings,
     };
     let metrics = Arc::new(Metrics::default());
-    let is_ready = webhook(config, &publisher, &metrics).await?;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let readiness = webhook(config, &publisher, &metrics, &stopping).await?;
     let listener = match config.listen {
         Some(address) => Some(
             TcpListener::bind(address)
@@ -54,13 +56,16 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
     if let Some(listener) = listener {
         tracing::info!("healthz and metrics on http://{}", listener.local_addr()?);
         // Ends with the runtime.
-        drop(tokio::spawn(admin::serve(listener, Arc::clone(&metrics), is_ready)));
+        drop(tokio::spawn(admin::serve(listener, Arc::clone(&metrics), readiness)));
     }
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tracing::info!(features = ?config.features, repo = ballast_repo_client::without_credentials(&config.repo), "started");
     if let Some(secret) = &config.token_secret {
         let token = tokio::select! {
-            _ = term.recv() => return Ok(()),
+            _ = term.recv() => {
+                stop(config, None, &stopping, (&mut term, &mut int)).await;
+                return Ok(());
+            }
             _ = int.recv() => return Ok(()),
             token = token::of(client.clone(), secret) => token,
         };
@@ -71,16 +76,46 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
         .lease
         .as_ref()
         .map(|lease| Election::new(client, lease, config.identity.clone()));
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+    let is_term = tokio::select! {
+        _ = term.recv() => true,
+        _ = int.recv() => false,
         never = lead(&mut election, &publisher, &mut left, config, &metrics) => match never {},
-    }
-    tracing::info!("stopping");
-    if let Some(election) = &mut election {
-        election.release().await;
+    };
+    metrics.step_down();
+    match is_term {
+        true => stop(config, election, &stopping, (&mut term, &mut int)).await,
+        false => release(election).await,
     }
     Ok(())
+}
+
+/// After TERM: another one leads at once, and reviews are answered until the Service leads here no longer. Who waits no longer
+/// sends another signal.
+async fn stop(
+    config: &Config,
+    election: Option<Election>,
+    stopping: &AtomicBool,
+    (term, int): (&mut Signal, &mut Signal),
+) {
+    // First of all: it takes the longest until it has come around.
+    stopping.store(true, Ordering::Relaxed);
+    release(election).await;
+    if config.webhook.listen.is_some() {
+        tracing::info!("webhook: answering for {WEBHOOK_STOP:?} yet");
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+            () = tokio::time::sleep(WEBHOOK_STOP) => {}
+        }
+    }
+    tracing::info!("stopped");
+}
+
+async fn release(election: Option<Election>) {
+    tracing::info!("stopping");
+    if let Some(mut election) = election {
+        election.release().await;
+    }
 }
 
 /// Waits for its turn and acts while it lasts, again and again.
@@ -126,12 +161,13 @@ async fn act(publisher: &Publisher, left: &mut mpsc::Receiver<Due>, config: &Con
     }
 }
 
-/// Starts the webhook, where there is one, and gives what tells whether it can answer.
+/// Starts the webhook, where there is one, and gives what tells whether it is to be asked, and if not, why.
 async fn webhook(
     config: &Config,
     publisher: &Publisher,
     metrics: &Arc<Metrics>,
-) -> anyhow::Result<impl Fn() -> bool + Clone + Send + Sync + 'static> {
+    stopping: &Arc<AtomicBool>,
+) -> anyhow::Result<impl Fn() -> Result<(), &'static str> + Clone + Send + Sync + 'static> {
     let options = &config.webhook;
     let (send, certificate) = tokio::sync::watch::channel(None);
     if let Some(address) = options.listen {
@@ -147,13 +183,18 @@ async fn webhook(
         let listener = listener.with_context(|| format!("listen on {address}"))?;
         tracing::info!("webhook on https://{}", listener.local_addr()?);
         let follow = webhook::follow_certificate(publisher.client.clone(), options.secret.clone(), options.life, send);
-        let serve = webhook::serve(listener, certificate.clone(), Arc::new(settings), Arc::clone(metrics));
+        let reviewer = webhook::Reviewer::new(settings, Arc::clone(metrics), Arc::clone(stopping));
+        let serve = webhook::serve(listener, certificate.clone(), reviewer);
         // Both end with the runtime.
         drop(tokio::spawn(follow));
         drop(tokio::spawn(serve));
     }
-    let has_webhook = options.listen.is_some();
-    Ok(move || !has_webhook || certificate.borrow().is_some())
+    let (has_webhook, stopping) = (options.listen.is_some(), Arc::clone(stopping));
+    Ok(move || match certificate.borrow().is_some() {
+        _ if stopping.load(Ordering::Relaxed) => Err("stopping"),
+        false if has_webhook => Err("the webhook has no certificate yet"),
+        _ => Ok(()),
+    })
 }
 
 async fn client(config: &Config) -> anyhow::Result<kube::Client> {

@@ -106,8 +106,16 @@ pub(crate) const ADMIN_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connections to the webhook at a time; one more ends the one that has been idle longest. An API server needs one for each
-/// review that is under way.
-pub(crate) const WEBHOOK_CONNECTIONS: usize = 64;
+/// review that is under way, so this is more than a few of them create at a time.
+pub(crate) const WEBHOOK_CONNECTIONS: usize = 512;
+/// Bytes that a connection may have sent and nobody taken yet, its head included. Source: hyper takes 8 KiB at least.
+pub(crate) const CONNECTION_BYTES: usize = 32 << 10;
+/// Long reviews that are read at a time; more wait within [`REVIEW_TIMEOUT`], so that all of them together fit into the memory.
+pub(crate) const LONG_REVIEWS: usize = 16;
+/// A review beyond this is a long one, bytes. Those of most Pods are some 10 KiB.
+pub(crate) const LONG_REVIEW_BYTES: usize = 64 << 10;
+/// How long reviews are answered after TERM: the Service leads here until every node knows otherwise.
+pub(crate) const WEBHOOK_STOP: Duration = Duration::from_secs(10);
 /// How long one may be idle: longer than API servers keep theirs (90 s), so that they close first and no review is lost.
 pub(crate) const WEBHOOK_IDLE: Duration = Duration::from_secs(180);
 /// Time for a handshake, and for a review to arrive.
@@ -122,3 +130,7 @@ pub(crate) const WARNING_CHARS: usize = 200;
 pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_millis(500);
 /// Authorities of the webhook that count at a time: two, and more only where somebody shortened their lives.
 pub(crate) const AUTHORITIES: usize = 4;
+/// Longest pause between two looks at the webhook's certificate: one that another one wrote is served within this.
+pub(crate) const CERTIFICATE_CHECK: Duration = Duration::from_secs(5);
+/// Pause between a change of authority or certificate and the next look at them.
+pub(crate) const AUTHORITY_PAUSE: Duration = Duration::from_secs(1);

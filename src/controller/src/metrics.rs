@@ -25,6 +25,8 @@ pub(crate) struct Metrics {
     reviews_patched: AtomicU64,
     reviews_unchanged: AtomicU64,
     reviews_refused: AtomicU64,
+    pub(crate) webhook_evicted: AtomicU64,
+    pub(crate) admin_evicted: AtomicU64,
 }
 
 impl Metrics {
@@ -100,16 +102,23 @@ impl Metrics {
         ];
         counters(&mut text, "publishes", "publishes by outcome", &publishes);
         counters(&mut text, "reviews", "requests to the webhook by outcome", &reviews);
+        let evicted = [("webhook", &self.webhook_evicted), ("listen", &self.admin_evicted)];
+        let help = "connections ended for newer ones by listener";
+        labelled(&mut text, "evicted_connections", help, "listener", &evicted);
         text
     }
 }
 
 fn counters(text: &mut String, family: &str, help: &str, counters: &[(&str, &AtomicU64)]) {
+    labelled(text, family, help, "outcome", counters);
+}
+
+fn labelled(text: &mut String, family: &str, help: &str, label: &str, counters: &[(&str, &AtomicU64)]) {
     let name = format!("ballast_controller_{family}_total");
     writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter").expect("text takes all");
-    for (outcome, counter) in counters {
+    for (which, counter) in counters {
         let value = counter.load(Ordering::Relaxed);
-        writeln!(text, "{name}{{outcome=\"{outcome}\"}} {value}").expect("text takes all");
+        writeln!(text, "{name}{{{label}=\"{which}\"}} {value}").expect("text takes all");
     }
 }
 
@@ -130,6 +139,7 @@ mod tests {
             "ballast_controller_publishes_total{outcome=\"created\"} 1",
             "ballast_controller_publishes_total{outcome=\"deleted\"} 2",
             "ballast_controller_publishes_total{outcome=\"failed\"} 0",
+            "ballast_controller_evicted_connections_total{listener=\"webhook\"} 0",
         ] {
             assert!(text.lines().any(|seen| seen == line), "{line} is not in\n{text}");
         }

@@ -1,9 +1,12 @@
-//! HTTP/1 for whoever can reach us, on a bounded number of connections. A new one always gets a place: where all are taken, the
-//! one goes that has been idle longest (no request of it is being answered; a head that comes slowly is none). So nobody keeps
-//! the kubelet or the API server out by holding connections. Not for: what is answered.
+//! HTTP/1 for whoever can reach us, on a bounded number of connections. A new one always gets a place: where all are taken, one
+//! goes that has no request being answered (a head that comes slowly is none). There are two crowds of those: fresh ones, which
+//! have asked for nothing yet (handshakes among them), and idle ones, which have been answered. The larger crowd loses its
+//! oldest. So nobody keeps the kubelet or the API server out by holding connections of either kind, a burst does not end its own
+//! handshakes for idle ones, and one that is in use is not ended for strangers. Not for: what is answered.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
-use crate::limits::ACCEPT_PAUSE;
+use crate::limits::{ACCEPT_PAUSE, CONNECTION_BYTES};
 
 /// What one listener allows.
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +45,20 @@ struct Taken {
 
 #[derive(Debug)]
 struct Connection {
-    is_busy: bool,
+    state: State,
     since: u64,
     task: AbortHandle,
+}
+
+/// What it is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing was asked yet.
+    Fresh,
+    /// All is answered.
+    Idle,
+    /// A request of it is being answered.
+    Busy,
 }
 
 /// A taken place; it is free again when this is dropped.
@@ -71,8 +85,14 @@ impl Taken {
 
     /// Ends the connection that is missed least.
     fn make_room(&mut self) {
+        let count = |state| self.connections.values().filter(|known| known.state == state).count();
+        let crowd = match count(State::Fresh) > count(State::Idle) {
+            true => State::Fresh,
+            false => State::Idle,
+        };
+        let rank = |state| (state == State::Busy, state != crowd);
         let entries = self.connections.iter();
-        let least = entries.min_by_key(|(_, connection)| (connection.is_busy, connection.since));
+        let least = entries.min_by_key(|(_, connection)| (rank(connection.state), connection.since));
         let Some(id) = least.map(|(id, _)| *id) else { return };
         if let Some(connection) = self.connections.remove(&id) {
             connection.task.abort();
@@ -81,11 +101,11 @@ impl Taken {
 }
 
 impl Place {
-    fn set_busy(&self, is_busy: bool) {
+    fn set(&self, state: State) {
         let mut taken = self.0.places.lock();
         let since = taken.tick();
         if let Some(connection) = taken.connections.get_mut(&self.0.id) {
-            connection.is_busy = is_busy;
+            connection.state = state;
             connection.since = since;
         }
     }
@@ -98,8 +118,14 @@ impl Drop for Guard {
 }
 
 /// Accepts for ever. `secure` makes of a connection what is read and written (a TLS handshake, or nothing; `None`: it is
-/// ended), `answer` of a request its response.
-pub(crate) async fn serve<S, SF, IO, A, AF>(listener: TcpListener, bounds: Bounds, secure: S, answer: A) -> Infallible
+/// ended), `answer` of a request its response. `evicted` counts connections that were ended for another one.
+pub(crate) async fn serve<S, SF, IO, A, AF>(
+    listener: TcpListener,
+    bounds: Bounds,
+    evicted: &AtomicU64,
+    secure: S,
+    answer: A,
+) -> Infallible
 where
     S: Fn(tokio::net::TcpStream) -> SF,
     SF: Future<Output = Option<IO>> + Send + 'static,
@@ -118,6 +144,7 @@ where
         let mut taken = places.lock();
         while taken.connections.len() >= bounds.places.max(1) {
             taken.make_room();
+            evicted.fetch_add(1, Ordering::Relaxed);
         }
         let id = taken.tick();
         let place = Place(Arc::new(Guard {
@@ -132,7 +159,7 @@ where
             }
         });
         let connection = Connection {
-            is_busy: false,
+            state: State::Fresh,
             since: id,
             task: task.abort_handle(),
         };
@@ -153,11 +180,11 @@ async fn connection<IO, AF>(
         return;
     };
     let service = service_fn(|request| {
-        place.set_busy(true);
+        place.set(State::Busy);
         let (response, place) = (answer(request), place.clone());
         async move {
             let response = response.await;
-            place.set_busy(false);
+            place.set(State::Idle);
             Ok::<_, Infallible>(response)
         }
     });
@@ -165,6 +192,7 @@ async fn connection<IO, AF>(
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.idle)
         .keep_alive(bounds.life.is_none())
+        .max_buf_size(CONNECTION_BYTES)
         .serve_connection(io, service);
     // How it ended is the peer's business.
     drop(served.await);
@@ -183,10 +211,14 @@ mod tests {
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
+    const GET: &str = "!GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-    /// `serve` on a thread of its own with four places; requests for /slow are never answered.
-    fn server() -> SocketAddr {
+    /// `serve` on a thread of its own with four places; requests for /slow are never answered. A handshake is here a first
+    /// letter, "!".
+    fn server() -> (SocketAddr, Arc<AtomicU64>) {
         let (send, receive) = std::sync::mpsc::channel();
+        let evicted = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&evicted);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async move {
@@ -197,7 +229,11 @@ mod tests {
                     idle: LONG,
                     life: None,
                 };
-                serve(listener, bounds, plain, |request| async move {
+                let secure = |mut stream: tokio::net::TcpStream| async move {
+                    let letter = tokio::io::AsyncReadExt::read_u8(&mut stream).await.ok()?;
+                    (letter == b'!').then_some(TokioIo::new(stream))
+                };
+                serve(listener, bounds, &counter, secure, |request| async move {
                     if request.uri().path() == "/slow" {
                         std::future::pending::<()>().await;
                     }
@@ -206,7 +242,7 @@ mod tests {
                 .await
             });
         });
-        receive.recv().unwrap()
+        (receive.recv().unwrap(), evicted)
     }
 
     fn connect(address: SocketAddr, text: &str) -> TcpStream {
@@ -225,18 +261,17 @@ mod tests {
 
     #[test]
     fn who_holds_connections_keeps_nobody_out() {
-        let address = server();
-        let get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-        let mut busy = connect(address, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+        let (address, evicted) = server();
+        let mut busy = connect(address, "!GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
         // Idle ones, and heads that never end: each is in the place of an older one.
         let held: Vec<TcpStream> = (0..20)
             .map(|number| {
-                let stream = connect(address, if number % 2 == 0 { "" } else { "GET / HTT" });
-                is_answered(&mut connect(address, get));
+                let stream = connect(address, if number % 2 == 0 { "!" } else { "!GET / HTT" });
+                is_answered(&mut connect(address, GET));
                 stream
             })
             .collect();
-        is_answered(&mut connect(address, get));
+        is_answered(&mut connect(address, GET));
         let gone = held
             .into_iter()
             .take(10)
@@ -245,12 +280,47 @@ mod tests {
         busy.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
         let seen = busy.read(&mut [0]).unwrap_err().kind();
         assert_eq!(seen, std::io::ErrorKind::WouldBlock, "what is being answered stays");
+        assert!(evicted.load(Ordering::Relaxed) >= 10);
+    }
+
+    #[test]
+    fn a_handshake_outlives_who_is_idle() {
+        let (address, evicted) = server();
+        let mut handshake = connect(address, "");
+        for _ in 0..20 {
+            is_answered(&mut connect(address, GET));
+        }
+        // Ended by their peers, most of them; these are not.
+        let idle: Vec<TcpStream> = (0..20)
+            .map(|_| {
+                let mut stream = connect(address, GET);
+                is_answered(&mut stream);
+                stream
+            })
+            .collect();
+        assert!(evicted.load(Ordering::Relaxed) >= 17);
+        handshake.write_all(GET.as_bytes()).unwrap();
+        is_answered(&mut handshake);
+        // More handshakes than idle ones: then the oldest of them goes, and the newest is served.
+        drop(idle);
+        let mut handshakes: Vec<TcpStream> = (0..20).map(|_| connect(address, "")).collect();
+        let mut newest = handshakes.pop().unwrap();
+        newest.write_all(GET.as_bytes()).unwrap();
+        is_answered(&mut newest);
+        assert_eq!(handshakes.first_mut().unwrap().read(&mut [0]).ok(), Some(0));
+        // One that is used stays, however many strangers come.
+        let mut rest = [0; 200];
+        while !rest.windows(2).any(|two| two == b"ok") {
+            assert!(handshake.read(&mut rest).unwrap() > 0);
+        }
+        handshake.write_all(&GET.as_bytes()[1..]).unwrap();
+        is_answered(&mut handshake);
     }
 
     #[test]
     fn a_connection_is_used_again() {
-        let address = server();
-        let mut stream = connect(address, "");
+        let (address, _) = server();
+        let mut stream = connect(address, "!");
         for _ in 0..3 {
             stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
             is_answered(&mut stream);

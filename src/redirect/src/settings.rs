@@ -360,6 +360,19 @@ mod tests {
         }
     }
 
+    /// The webhook warns of what we do not take by the same cases.
+    #[test]
+    fn what_the_webhook_is_told_too() {
+        let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/redirect/values.txt");
+        let cases = std::fs::read_to_string(cases).expect("it is there");
+        for case in cases.lines().filter(|line| !line.starts_with('#')) {
+            let mut words = case.splitn(3, ' ');
+            let (name, verdict) = (words.next().expect("a name"), words.next().expect("a verdict"));
+            let set = set(name, words.next().unwrap_or_default());
+            assert_eq!(set.is_ok(), verdict == "ok", "{case}: {set:?}");
+        }
+    }
+
     #[test]
     fn masks() {
         assert_eq!(mask(12, 4), [0xff, 0xf0, 0, 0]);

@@ -12,4 +12,5 @@ mod outages;
 mod registrations;
 mod replicas;
 mod webhook;
+mod webhook_secret;
 mod world;

@@ -108,6 +108,9 @@ fn cert_manager(plane: &ControlPlane) {
             true,
         ),
         ("secretName: ballast-webhook-tls", false, true),
+        ("duration: 87600h", false, true),
+        ("rotationPolicy: Never", false, true),
+        ("terminationGracePeriodSeconds: 30", true, true),
     ] {
         assert_eq!((has(&own, line), has(&overlay, line)), (in_own, in_overlay), "{line}");
     }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::chain::{Chain, Due, Lives};
 use super::options::Options;
 use crate::error::causes;
-use crate::limits::CHECK_TIMEOUT;
+use crate::limits::{AUTHORITY_PAUSE, CHECK_TIMEOUT};
 
 /// See the module.
 struct Keeper<'a> {
@@ -48,8 +48,11 @@ pub(crate) async fn keep(client: Client, options: &Options) -> Infallible {
     let mut told = String::new();
     loop {
         let reason = match tokio::time::timeout(CHECK_TIMEOUT, keeper.pass()).await {
-            // What was changed is looked at again at once.
-            Ok(Ok(true)) => continue,
+            // What was changed is looked at again soon; not at once, for somebody else may change it back each time.
+            Ok(Ok(true)) => {
+                tokio::time::sleep(AUTHORITY_PAUSE).await;
+                continue;
+            }
             Ok(Ok(false)) => String::new(),
             Ok(Err(reason)) => reason,
             Err(_) => format!("no answer within {CHECK_TIMEOUT:?}"),
@@ -76,17 +79,18 @@ impl Keeper<'_> {
             .map_err(of_secret)?;
         let Some(secret) = found else {
             let chain = Chain::new(now, self.lives, host)?;
-            let secret = self.secret(&chain, None);
+            let secret = self.secret(&chain, Secret::default());
             // Another one may have been first; the next look finds the other's.
             let made = self.secrets.create(&PostParams::default(), &secret).await;
             made.map_err(of_secret)?;
             tracing::info!(secret = %self.options.secret, "webhook: made, with a new authority and a certificate");
             return Ok(true);
         };
-        let version = secret.metadata.resource_version;
-        let (chain, what) = match Chain::read(&secret.data.unwrap_or_default()) {
+        let data = secret.data.clone().unwrap_or_default();
+        let published;
+        let (chain, what) = match Chain::read(&data) {
             Ok(mut chain) => {
-                let published = self.publish(&chain.bundle()).await;
+                published = self.publish(&chain.bundle()).await;
                 let since = published.as_ref().ok().copied();
                 match chain.due(now, self.lives, host, since) {
                     Due::Nothing => return published.map(|_| false),
@@ -102,30 +106,36 @@ impl Keeper<'_> {
             }
             Err(reason) => {
                 tracing::warn!(secret = %self.options.secret, "webhook: {reason}: it is made anew");
-                let chain = Chain::new(now, self.lives, host)?;
-                (chain, "a new authority and a certificate")
+                let chain = Chain::anew(&data, now, self.lives, host)?;
+                // Replicas serve what they have until they see another one, so that is trusted still; and what they see then
+                // is trusted already.
+                published = self.publish(&chain.bundle()).await;
+                (chain, "a new authority, beside those that were trusted")
             }
         };
-        let secret = self.secret(&chain, version);
+        let secret = self.secret(&chain, secret);
         let name = &self.options.secret.name;
         // Refused when somebody wrote meanwhile.
         let written = self.secrets.replace(name, &PostParams::default(), &secret).await;
         written.map_err(of_secret)?;
         tracing::info!(secret = %self.options.secret, "webhook: {what}");
-        Ok(true)
+        published.map(|_| true)
     }
 
-    fn secret(&self, chain: &Chain, version: Option<String>) -> Secret {
+    /// `before` with our keys set; labels, annotations and keys of others stay, and its version, so that a write fails when
+    /// somebody was faster.
+    fn secret(&self, chain: &Chain, before: Secret) -> Secret {
+        let mut data = before.data.unwrap_or_default();
+        data.extend(chain.data());
         Secret {
             metadata: ObjectMeta {
                 name: Some(self.options.secret.name.clone()),
                 namespace: Some(self.options.secret.namespace.clone()),
-                resource_version: version,
-                ..ObjectMeta::default()
+                ..before.metadata
             },
-            data: Some(chain.data()),
-            type_: Some("kubernetes.io/tls".to_owned()),
-            ..Secret::default()
+            data: Some(data),
+            type_: before.type_.or_else(|| Some("kubernetes.io/tls".to_owned())),
+            ..before
         }
     }
 

@@ -9,11 +9,10 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use rustls::ServerConfig;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::watch;
 
 use super::chain::{Data, Lives};
+use super::trust;
 use crate::config::ObjectName;
 use crate::error::causes;
 use crate::limits::{CERTIFICATE_LOOK, CHECK_TIMEOUT};
@@ -41,7 +40,7 @@ pub(crate) async fn follow(
         };
         let reason = match read {
             Ok(new) if pair.as_ref() == Some(&new) => None,
-            Ok(new) => match config(&new) {
+            Ok(new) => match trust::server_config(&new.0.0, &new.1.0) {
                 Ok(config) => {
                     tracing::info!(secret = %secret, "webhook: another certificate is served");
                     // Nobody listens any longer only when the process ends.
@@ -71,14 +70,4 @@ pub(crate) async fn follow(
 fn pair_of(mut data: Data) -> Result<(ByteString, ByteString), String> {
     let mut take = |key: &str| data.remove(key).ok_or_else(|| format!("it has no key {key:?}"));
     Ok((take("tls.crt")?, take("tls.key")?))
-}
-
-fn config((chain, key): &(ByteString, ByteString)) -> Result<ServerConfig, String> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain.0).collect();
-    let chain = chain.map_err(|e| format!("tls.crt: {e}"))?;
-    let key = PrivateKeyDer::from_pem_slice(&key.0).map_err(|e| format!("tls.key: {e}"))?;
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key);
-    config.map_err(|e| format!("tls.crt and tls.key: {e}"))
 }

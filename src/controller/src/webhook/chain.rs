@@ -22,10 +22,14 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::AUTHORITIES;
+use super::trust;
+use crate::limits::{AUTHORITIES, CERTIFICATE_CHECK};
 
 /// Certificates count from so long ago, for clocks that are behind.
 const BEHIND: Duration = Duration::from_secs(600);
+
+/// A certificate that somebody else made stays for less than this.
+const KEPT: Duration = Duration::from_secs(600);
 
 /// The data of the Secret.
 pub(super) type Data = BTreeMap<String, ByteString>;
@@ -49,7 +53,7 @@ impl Lives {
 
     /// Pause between two looks.
     pub(super) fn look(self) -> Duration {
-        (self.authority / 120).min(Duration::from_secs(30))
+        (self.authority / 120).min(CERTIFICATE_CHECK)
     }
 }
 
@@ -123,10 +127,42 @@ impl Chain {
         Ok(chain)
     }
 
+    /// For a Secret that can't be used: a new authority beside all that the Secret trusted so far, so that those who serve what
+    /// they have are taken. If that is still in the Secret it stays until the new authority is known.
+    ///
+    /// # Errors
+    /// No random numbers.
+    pub(super) fn anew(data: &Data, now: SystemTime, lives: Lives, host: &str) -> Result<Self, String> {
+        let mut chain = Self::new(now, lives, host)?;
+        chain.state.authorities.extend(trusted(data, now, lives));
+        chain.state.authorities.truncate(AUTHORITIES);
+        let text = |key: &str| String::from_utf8(data.get(key)?.0.clone()).ok();
+        if let (Some(leaf), Some(key)) = (text("tls.crt"), text("tls.key")) {
+            let old = Self {
+                state: State {
+                    leaf: Leaf {
+                        authority: "another one".to_owned(),
+                        host: host.to_owned(),
+                        // Nothing tells its end, but it is good until then; long before that it is followed by one of ours.
+                        until: seconds(now) + lives.leaf().min(KEPT).as_secs(),
+                    },
+                    ..chain.state.clone()
+                },
+                leaf_pem: leaf,
+                leaf_key_pem: key,
+                ..chain.clone()
+            };
+            if old.check().is_ok() {
+                chain = old;
+            }
+        }
+        Ok(chain)
+    }
+
     /// Reads the Secret.
     ///
     /// # Errors
-    /// What in it can't be used.
+    /// What in it can't be used: broken, of somebody else, or not of one piece.
     pub(super) fn read(data: &Data) -> Result<Self, String> {
         let text = |key: &str| {
             let value = data.get(key).ok_or_else(|| format!("it has no key {key:?}"))?;
@@ -145,8 +181,24 @@ impl Chain {
             leaf_pem: text("tls.crt")?,
             leaf_key_pem: text("tls.key")?,
         };
-        chain.key()?;
+        chain.check()?;
         Ok(chain)
+    }
+
+    /// Whether all of it is of one piece.
+    fn check(&self) -> Result<(), String> {
+        let newest = self.state.authorities.first().ok_or("there is no authority")?;
+        let key = self.key()?;
+        let public = key.public_key_raw();
+        let is_its = |der: &[u8]| der.windows(public.len()).any(|part| part == public);
+        if !trust::authorities(newest.pem.as_bytes()).iter().any(|der| is_its(der)) {
+            return Err("ca.key is not the key of the newest authority".to_owned());
+        }
+        let leaf = &self.state.leaf;
+        trust::server_config(self.leaf_pem.as_bytes(), self.leaf_key_pem.as_bytes())?;
+        // Whether it has run out is seen elsewhere (`due`), and clocks differ: what counts is that it is the one it should be.
+        let last = leaf.until.saturating_sub(1);
+        trust::verify(&self.bundle(), self.leaf_pem.as_bytes(), &leaf.host, last)
     }
 
     /// As the Secret holds it.
@@ -202,8 +254,8 @@ impl Chain {
     pub(super) fn add_authority(&mut self, now: SystemTime, lives: Lives) -> Result<(), String> {
         let (authority, key) = authority(now, lives)?;
         self.state.authorities.insert(0, authority);
-        let now = seconds(now);
-        self.state.authorities.retain(|authority| authority.until > now);
+        // The one that signed what is served may have run out while nobody led.
+        self.forget(now, self.state.leaf.authority.clone());
         self.state.authorities.truncate(AUTHORITIES);
         self.authority_key = key;
         Ok(())
@@ -233,7 +285,15 @@ impl Chain {
             host: host.to_owned(),
             until,
         };
+        self.forget(now, self.state.leaf.authority.clone());
         Ok(())
+    }
+
+    /// Authorities that ran out go, but for one.
+    fn forget(&mut self, now: SystemTime, but: String) {
+        let now = seconds(now);
+        let authorities = &mut self.state.authorities;
+        authorities.retain(|authority| authority.until > now || authority.name == but);
     }
 
     fn key(&self) -> Result<KeyPair, String> {
@@ -253,6 +313,35 @@ fn authority(now: SystemTime, lives: Lives) -> Result<(Authority, Vec<u8>), Stri
     let certificate = params.self_signed(&key).map_err(|e| format!("sign: {e}"))?;
     let pem = pem("CERTIFICATE", certificate.der());
     Ok((Authority { name, until, pem }, key.serialized_der().to_vec()))
+}
+
+/// The authorities that a Secret tells of, whoever wrote it. Those that are nobody's count as long as a certificate does.
+fn trusted(data: &Data, now: SystemTime, lives: Lives) -> Vec<Authority> {
+    let now = seconds(now);
+    let state = data.get("state.json").map(|text| serde_json::from_slice(&text.0));
+    let known = match state {
+        Some(Ok(State { authorities, .. })) => authorities,
+        _ => Vec::new(),
+    };
+    // Those of ca.crt first: whoever wrote tls.crt wrote that too.
+    let bundle = data.get("ca.crt").map(|text| text.0.as_slice()).unwrap_or_default();
+    let known_pems = known.iter().map(|authority| authority.pem.as_bytes());
+    let mut found: Vec<Authority> = Vec::new();
+    for der in std::iter::once(bundle).chain(known_pems).flat_map(trust::authorities) {
+        let pem = pem("CERTIFICATE", &der);
+        if found.iter().any(|authority| authority.pem == pem) {
+            continue;
+        }
+        let known = known.iter().find(|authority| authority.pem == pem);
+        let (name, until) = match known {
+            Some(known) => (known.name.clone(), known.until.min(now + lives.authority.as_secs())),
+            None => (format!("another one {}", found.len()), now + lives.leaf().as_secs()),
+        };
+        if until > now {
+            found.push(Authority { name, until, pem });
+        }
+    }
+    found
 }
 
 /// What an authority and those who sign by it must agree on.

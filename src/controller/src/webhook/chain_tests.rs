@@ -64,18 +64,93 @@ fn what_is_written_is_read() {
         is_trusted(&chain.bundle(), &again, HOST, start()),
         "signed by the same authority"
     );
-    for (key, wanted) in [
-        ("state.json", "state.json"),
-        ("ca.key", "ca.key"),
-        ("tls.crt", "tls.crt"),
-    ] {
+}
+
+/// Each row is a Secret that somebody else has had a hand in.
+#[test]
+fn what_is_not_of_one_piece_is_told() {
+    let chain = Chain::new(start(), YEAR, HOST).unwrap();
+    let mut later = chain.clone();
+    later.renew(start(), YEAR, HOST).unwrap();
+    let other = Chain::new(start(), YEAR, HOST).unwrap();
+    let (own, foreign, later) = (chain.data(), other.data(), later.data());
+    let garbage = Data::from_iter(own.keys().map(|key| (key.clone(), ByteString(b"{}".to_vec()))));
+    // (keys, where they are taken from; none: they are missing, words of the reason)
+    let rows: [(&[&str], Option<&Data>, &str); 14] = [
+        (&["state.json"], None, "state.json"),
+        (&["ca.key"], None, "ca.key"),
+        (&["tls.crt"], None, "tls.crt"),
+        (&["tls.key"], None, "tls.key"),
+        (&["state.json"], Some(&garbage), "state.json"),
+        (&["ca.key"], Some(&garbage), "ca.key"),
+        (&["tls.crt"], Some(&garbage), "tls.crt"),
+        (&["tls.key"], Some(&garbage), "tls.key"),
+        (&["tls.crt"], Some(&foreign), "tls.crt and tls.key"),
+        (&["tls.key"], Some(&foreign), "tls.crt and tls.key"),
+        (&["tls.crt"], Some(&later), "tls.crt and tls.key"),
+        (&["tls.crt", "tls.key"], Some(&foreign), "UnknownIssuer"),
+        (&["tls.crt", "tls.key", "ca.crt"], Some(&foreign), "UnknownIssuer"),
+        (&["ca.key"], Some(&foreign), "not the key of the newest authority"),
+    ];
+    for (keys, from, wanted) in rows {
         let mut data = chain.data();
-        data.remove(key);
-        assert!(Chain::read(&data).unwrap_err().contains(wanted));
-        if key != "tls.crt" {
-            data.insert(key.to_owned(), ByteString(b"{}".to_vec()));
-            assert!(Chain::read(&data).unwrap_err().contains(wanted));
+        for key in keys {
+            match from {
+                Some(from) => data.insert((*key).to_owned(), from[*key].clone()),
+                None => data.remove(*key),
+            };
         }
+        let reason = Chain::read(&data).unwrap_err();
+        assert!(reason.contains(wanted), "{keys:?}: {reason}");
+        // Whatever it was: what comes of it can be read, and who has the bundle takes what was served and what will be.
+        let anew = Chain::anew(&data, start(), YEAR, HOST).unwrap();
+        assert_eq!(Chain::read(&anew.data()).unwrap().data(), anew.data(), "{keys:?}");
+        let bundle = anew.bundle();
+        assert!(is_trusted(&bundle, &chain, HOST, start()), "{keys:?}: what was served");
+        assert!(is_trusted(&bundle, &anew, HOST, start()), "{keys:?}: what will be");
+    }
+}
+
+/// As after cert-manager: its certificate is served until everybody knows the new authority, and its authority goes in time.
+#[test]
+fn what_another_one_made_is_followed_without_a_gap() {
+    let (now, theirs) = (start(), Chain::new(start(), YEAR, HOST).unwrap());
+    let mut data = Chain::new(now, YEAR, HOST).unwrap().data();
+    for key in ["tls.crt", "tls.key", "ca.crt"] {
+        data.insert(key.to_owned(), theirs.data()[key].clone());
+    }
+    let mut chain = Chain::anew(&data, now, YEAR, HOST).unwrap();
+    assert_eq!(chain.leaf_pem, theirs.leaf_pem);
+    assert_eq!(
+        chain.bundle().matches("BEGIN").count(),
+        3,
+        "ours, theirs, and our last one"
+    );
+    assert_eq!(chain.due(now, YEAR, HOST, Some(Duration::ZERO)), Due::Nothing);
+    assert_eq!(chain.due(now, YEAR, HOST, Some(YEAR.settling())), Due::Leaf);
+    chain.renew(now, YEAR, HOST).unwrap();
+    assert!(is_trusted(&chain.bundle(), &chain, HOST, now));
+    assert!(is_trusted(&chain.bundle(), &theirs, HOST, now), "some serve it still");
+    let later = now + YEAR.leaf();
+    chain.renew(later, YEAR, HOST).unwrap();
+    assert!(!is_trusted(&chain.bundle(), &theirs, HOST, later - DAY));
+    // One that is for another host, or has run out, is followed at once.
+    for (host, now) in [("other.svc", now), (HOST, now + 121 * DAY)] {
+        let chain = Chain::anew(&data, now, YEAR, host).unwrap();
+        assert_ne!(chain.leaf_pem, theirs.leaf_pem);
+        assert!(is_trusted(&chain.bundle(), &chain, host, now));
+    }
+}
+
+#[test]
+fn authorities_do_not_pile_up() {
+    let mut data = Chain::new(start(), YEAR, HOST).unwrap().data();
+    for _ in 0..10 {
+        data.remove("ca.key");
+        data = Chain::anew(&data, start(), YEAR, HOST).unwrap().data();
+        let chain = Chain::read(&data).unwrap();
+        assert!(chain.state.authorities.len() <= AUTHORITIES);
+        assert!(is_trusted(&chain.bundle(), &chain, HOST, start()));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The containers that are put into Pods, in one place. Pure. Not for: which Pod gets which (`mutate.rs`).
-//! Source: Kubernetes, "Sidecar Containers", "Pod Security Standards" (restricted), "Pod Quality of Service Classes".
+//! Source: Kubernetes, "Sidecar Containers", "Pod Security Standards" (restricted), "Pod Quality of Service Classes",
+//! "Assign Pod-level CPU and memory resources".
 
 use ballast_repo_client::pod::SIDECAR;
 use serde_json::{Map, Value, json};
@@ -8,23 +9,6 @@ use super::settings::{ProxyInit, Sidecar};
 
 /// Name of the init container that loads the rules of transparent proxying.
 pub(super) const PROXY_INIT: &str = "ballast-init";
-
-/// Settings of `ballast-init` that a Pod may give by annotation, as `ballast-cni` takes them. Source: src/redirect/src/settings.rs.
-pub(super) const PROXY_SETTINGS: [&str; 10] = [
-    "agent-priority",
-    "exempt-inbound-ports",
-    "exempt-outbound-cidrs",
-    "exempt-outbound-ports",
-    "exempt-uids",
-    "inbound-port",
-    "inbound-ports",
-    "outbound-port",
-    "outbound-ports",
-    "repo-port",
-];
-
-/// Those that are for the proxy's scripts. Source: src/derive/src/features/proxy.rs.
-pub(super) const SCRIPT_SETTINGS: [&str; 1] = ["plain-ports"];
 
 /// The uid of our images, so that rules can tell the agent from an app.
 const AGENT_UID: u32 = 65535;
@@ -103,8 +87,17 @@ pub(super) fn proxy_init(settings: &ProxyInit, given: &[(&str, &str)], spec: &Va
     container
 }
 
-/// As set, but in a Guaranteed Pod with equal requests and limits: our container must not take the class from it.
+/// As set, but in a Guaranteed Pod with equal requests and limits: our container must not take the class from it. None in a Pod
+/// that has resources as a whole: ours might be more than is left of them, and it would be refused.
 fn resources(set: &Map<String, Value>, spec: &Value) -> Value {
+    let is_set = |kind: &str| {
+        spec["resources"][kind]
+            .as_object()
+            .is_some_and(|given| !given.is_empty())
+    };
+    if is_set("requests") || is_set("limits") {
+        return json!({});
+    }
     if !is_guaranteed(spec) {
         return Value::Object(set.clone());
     }
@@ -128,21 +121,4 @@ fn is_guaranteed(spec: &Value) -> bool {
             !limit.is_null() && (request.is_null() || request == limit)
         })
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ballast_init_has_these_settings() {
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../redirect/src/settings.rs");
-        let source = std::fs::read_to_string(source).unwrap();
-        let lines = source.lines().map(str::trim);
-        let mut names: Vec<&str> = lines
-            .filter_map(|line| line.strip_prefix("name: \"")?.strip_suffix("\","))
-            .collect();
-        names.sort_unstable();
-        assert_eq!(names, PROXY_SETTINGS);
-    }
 }

@@ -3,20 +3,26 @@
 
 use ballast_derive::labels;
 use ballast_repo_client::pod::SIDECAR;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::inject::{self, PROXY_INIT, PROXY_SETTINGS};
+use super::inject::{self, PROXY_INIT};
+use super::proxy_values;
 use super::settings::Settings;
 
 /// Where the agent answers a preStop. Source: design.md 4, "ports in a Pod"; scripts/base/main.js.
 const DRAIN: (u16, &str) = (15063, "/drain");
 
-/// A drain takes up to 5 s (2 until the deletion is known, 2 between OUT_OF_SERVICE and leaving, and the requests). It counts
-/// against this time of the Pod, so where that is less than this an app could be killed before it was asked to end.
+/// A drain takes up to 5 s unless `drainSeconds` (2, and up to 3600) is set: 2 until the deletion is known, `drainSeconds` between
+/// OUT_OF_SERVICE and leaving, and the requests. It counts against this time of the Pod, so where that is less than this an app
+/// could be killed before it was asked to end. Who sets a longer drain sets a longer time too (k8s/README.md): which
+/// configuration a Pod will have is not known here.
 const LEAST_GRACE_SECONDS: u64 = 10;
 
 /// Annotation of the API server's copy of a static Pod, which runs as it is whatever the copy says.
 const MIRROR: &str = "kubernetes.io/config.mirror";
+
+/// Key of a node selector. A Pod for Windows can have none of what we add. Source: Kubernetes, "Well-Known Labels".
+const OS: &str = "kubernetes.io/os";
 
 /// What becomes of a Pod.
 #[derive(Debug, Default)]
@@ -32,7 +38,8 @@ pub(super) fn mutate(pod: &Value, settings: &Settings) -> Change {
     let mut change = Change::default();
     let spec = &pod["spec"];
     let is_mirror = !pod["metadata"]["annotations"][MIRROR].is_null();
-    if is_mirror || spec["os"]["name"] == "windows" {
+    let is_windows = spec["os"]["name"] == "windows" || spec["nodeSelector"][OS] == "windows";
+    if is_mirror || is_windows {
         return change;
     }
     let has_feature = has_feature(pod);
@@ -74,6 +81,7 @@ fn proxy_init(pod: &Value, settings: &Settings, is_host_network: bool, change: &
         return None;
     }
     let annotations = pod["metadata"]["annotations"].as_object();
+    let known = proxy_settings(annotations, change);
     if settings.proxy_by_cni {
         // A value of the Pod's own is its author's wish.
         let is_there = annotations.is_some_and(|annotations| annotations.contains_key(labels::PROXY));
@@ -88,17 +96,28 @@ fn proxy_init(pod: &Value, settings: &Settings, is_host_network: bool, change: &
         }
         return None;
     }
+    Some(inject::proxy_init(settings.proxy_init.as_ref()?, &known, spec))
+}
+
+/// Settings of the Pod's own for its rules. What is wrong in them is told, and not handed on: without it the setting for all
+/// counts, and with it the Pod would never start.
+fn proxy_settings<'a>(annotations: Option<&'a Map<String, Value>>, change: &mut Change) -> Vec<(&'a str, &'a str)> {
     let given = annotations.into_iter().flatten().filter_map(|(key, value)| {
         let name = key.strip_prefix(labels::PROXY)?.strip_prefix('.')?;
-        let is_for_rules = !inject::SCRIPT_SETTINGS.contains(&name);
+        let is_for_rules = !proxy_values::SCRIPT_SETTINGS.contains(&name);
         is_for_rules.then_some((name, value.as_str()?))
     });
-    let (known, unknown): (Vec<_>, Vec<_>) = given.partition(|(name, _)| PROXY_SETTINGS.contains(name));
-    for (name, _) in unknown {
-        let warning = format!("annotation {}.{name}: no such setting of ballast-init", labels::PROXY);
-        change.warnings.push(warning);
+    let mut good = Vec::new();
+    for (name, value) in given {
+        match proxy_values::check(name, value) {
+            Ok(()) => good.push((name, value)),
+            Err(reason) => {
+                let warning = format!("annotation {}.{name}: {reason}", labels::PROXY);
+                change.warnings.push(warning);
+            }
+        }
     }
-    Some(inject::proxy_init(settings.proxy_init.as_ref()?, &known, spec))
+    good
 }
 
 /// The agent, where the Pod asks for it, or where it is set for all and the Pod does not refuse.
