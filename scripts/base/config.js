@@ -24,6 +24,8 @@
     detectSeconds: 0.5,     // for the first bytes of a client; then it is taken as plain TCP
     connectSeconds: 10,
     idleSeconds: 3600,
+    maxConnections: 4000,   // of a listener; each takes two descriptors, and a container may have 20,000
+    maxPipelined: 1000,     // requests of a connection that wait for their answers
     maxServices: 64,        // names of others in metrics
     log: true,
   },

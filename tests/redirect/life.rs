@@ -17,8 +17,11 @@ fn without_rules_it_says_so_and_nothing_is_touched() {
     cluster.await_redirect("not in place: a probe of 127.0.0.1:15064 says");
     let app = Server::start(&cluster.pod, &at(POD[0], 8080), |_| Reply::Answer(200, Vec::new()));
     get(&cluster.world, &format!("http://{}/", at(POD[0], 8080))).expect("it answers");
-    let request = app.requests().pop().expect("it came");
-    assert_eq!(request.header("traceparent"), None);
+    assert_eq!(app.requests().len(), 1, "it came");
+    assert_eq!(
+        cluster.metric(r#"proxy_connections{direction="inbound",protocol="HTTP"}"#),
+        0.0
+    );
     // As an init container does it: after the agent has begun.
     cluster.rules("");
     cluster.await_redirect("in place");

@@ -3,16 +3,17 @@
 ((
   config = pipy.solve('base/config.js'),
   meter = pipy.solve('features/proxy/meter.js'),
-  trace = pipy.solve('features/proxy/trace.js'),
   cfg = config.proxy(config.pod()),
 
   options = { connectTimeout: cfg.connectSeconds, idleTimeout: cfg.idleSeconds },
 
   isLoopback = ip => ip === '::1' || ip.startsWith('127.'),
 
-  // Who connects to our port itself has no destination, or that port: to serve it would be to connect to ourselves.
+  // Who connects to our port itself has no destination, or that port: to serve it would be to connect to ourselves. What
+  // comes in for that port of any address is such: the app cannot have it.
   isDirect = ({ destinationAddress, destinationPort, localAddress, localPort }) => (
-    !destinationPort || destinationPort === localPort && destinationAddress === localAddress
+    !destinationPort ||
+    destinationPort === localPort && (localPort === cfg.inboundPort || destinationAddress === localAddress)
   ),
 
   // Rules lead this port to us on loopback, where the agent asks whether they do; to connect to it would come back.
@@ -32,11 +33,17 @@
 ) => pipy({
   _connection: null,
   _request: null,
+  // Of HTTP/1, the oldest first; and whether there were too many to follow.
+  _requests: null,
+  _isLost: false,
 })
 
 .pipeline()
-.onEnd(() => _connection && !_connection.isProbe && meter.closed(_connection))
-.handleStreamStart(() => _connection = open(__inbound))
+.onEnd(() => _connection && !_connection.isProbe && (
+  _requests.forEach(request => meter.ended(request)),
+  meter.closed(_connection)
+))
+.handleStreamStart(() => (_connection = open(__inbound), _requests = []))
 .branch(
   () => _connection.isProbe, $ => $
     .replaceStreamStart(() => [new Data(`ballast ${_connection.target}\n`), new StreamEnd]),
@@ -57,20 +64,36 @@
     )
 )
 
+// HTTP/1 goes by as it came, byte by byte: what this proxy would make of a message (its framing, hop-by-hop headers, methods that
+// it does not know) is nobody's business but theirs. Copies are read to see who asks for what, and how it ends.
 .pipeline('http1')
-.demuxHTTP().to($ => $
-  .onEnd(() => _request && meter.ended(_request))
-  .handleMessageStart(({ head }) => (_request = meter.request(_connection, head), trace(head.headers)))
-  .muxHTTP(() => _connection, { maxIdle: cfg.idleSeconds }).to($ => $.connect(() => _connection.target, options))
-  .handleMessageStart(({ head }) => _request.status = head.status)
-)
+.fork().to('requests')
+.connect(() => _connection.target, options)
+.fork().to('responses')
 
+.pipeline('requests')
+.decodeHTTPRequest()
+.handleMessageStart(({ head }) => (
+  _requests.length < cfg.maxPipelined ? _requests.push(meter.request(_connection, head)) : (_isLost = true)
+))
+
+.pipeline('responses')
+.decodeHTTPResponse(() => _requests[0] && _requests[0].head)
+.handleMessageStart(({ head }) => _requests[0] && (_requests[0].status = head.status))
+// After an interim answer (100, 103) another one comes; behind 101 there is no HTTP any more.
+.handleMessageEnd(() => (
+  _requests[0] && !_isLost && (_requests[0].status >= 200 || _requests[0].status === 101) && meter.ended(_requests.shift())
+))
+
+// HTTP/2 request by request: its frames keep what a message was.
 .pipeline('http2')
 .demuxHTTP().to($ => $
   .onEnd(() => _request && meter.ended(_request))
-  .handleMessageStart(({ head }) => (_request = meter.request(_connection, head), trace(head.headers)))
-  .muxHTTP(() => _connection, { version: 2, maxQueue: 1000, maxIdle: cfg.idleSeconds })
-  .to($ => $.connect(() => _connection.target, options))
+  .handleMessageStart(({ head }) => _request = meter.request(_connection, head))
+  // One session a connection of the client (no key), which ends soon after it.
+  .muxHTTP(() => undefined, { version: 2, maxQueue: 1000, maxIdle: 10 }).to($ => $
+    .connect(() => _connection.target, options)
+  )
   .handleMessageStart(({ head }) => _request.status = head.status)
 )
 

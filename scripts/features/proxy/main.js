@@ -6,7 +6,7 @@
   config = pipy.solve('base/config.js'),
   number = pipy.solve('lib/port.js'),
 
-  options = cfg => ({ transparent: true, idleTimeout: cfg.idleSeconds }),
+  options = cfg => ({ transparent: true, idleTimeout: cfg.idleSeconds, maxConnections: cfg.maxConnections }),
 
   isV6 = pod => (pod.status.podIPs || []).concat([pod.status.podIP]).some(ip => ip.indexOf(':') >= 0),
 

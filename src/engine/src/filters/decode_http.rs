@@ -3,7 +3,7 @@
 
 use crate::event::{Event, HeadKind, MessageEnd, MessageStart, Reason, StreamError, Tail};
 use crate::js::{self, Callback};
-use crate::pipeline::{Build, Cx, Filter, Make, Out, Spec, Subs};
+use crate::pipeline::{Build, Cx, Filter, Make, Out, Spec, Subs, Wake};
 use crate::session::http_error;
 use ballast_codec::Chunks;
 use ballast_codec::http1::{self, Expect, Frame, Limits, Method, RequestDecoder, ResponseDecoder};
@@ -137,6 +137,10 @@ impl DecodeResponse {
                 Ok(Some(Frame::End(tail))) => {
                     self.started = false;
                     out.emit(end_of(tail));
+                    if self.request.is_some() {
+                        // What this response means to the filters below decides what the callback says of the next one.
+                        return out.go_on_after();
+                    }
                 }
                 Ok(None) => return,
                 Err(error) => return broken(&error, &mut self.input, out),
@@ -184,6 +188,10 @@ impl Filter for DecodeResponse {
             }
             Event::MessageStart(_) | Event::MessageEnd(_) => {}
         }
+    }
+
+    fn wake(&mut self, cx: &mut Cx<'_>, _wake: Wake, out: &mut Out<'_>) {
+        self.decode(cx, out);
     }
 
     fn reset(&mut self) {

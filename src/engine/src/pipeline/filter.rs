@@ -249,6 +249,12 @@ impl Out<'_> {
             .batch(Work::Wake(self.instance.clone(), self.index, Wake::Batch));
     }
 
+    /// Wakes the filter with `Wake::Gate` when what it has output so far has run all the way down, before it gets anything else.
+    pub(crate) fn go_on_after(&mut self) {
+        self.work
+            .push(Work::Wake(self.instance.clone(), self.index, Wake::Gate));
+    }
+
     /// Gives an event to a sub-pipeline.
     pub(crate) fn feed(&mut self, child: &Child, event: Event) {
         self.work.push(Work::Input(child.instance().clone(), 0, event));
