@@ -34,8 +34,10 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
     };
     let client = client(config).await?;
     let mut options = options(config)?;
+    let (leftovers, due) = mpsc::channel(MAX_LEFTOVERS);
+    let registries = leftovers::client().context("prepare asking registries")?;
+    let mut left = Left { registries, due };
     // What is wrong with address and certificates is told at once.
-    let (leftovers, mut left) = mpsc::channel(MAX_LEFTOVERS);
     let mut publisher = Publisher {
         leftovers,
         client: client.clone(),
@@ -118,11 +120,17 @@ async fn release(election: Option<Election>) {
     }
 }
 
+/// Where dead Pods may be registered yet, and who asks there.
+struct Left {
+    registries: reqwest::Client,
+    due: mpsc::Receiver<Due>,
+}
+
 /// Waits for its turn and acts while it lasts, again and again.
 async fn lead(
     election: &mut Option<Election>,
     publisher: &Publisher,
-    left: &mut mpsc::Receiver<Due>,
+    left: &mut Left,
     config: &Config,
     metrics: &Metrics,
 ) -> Infallible {
@@ -152,9 +160,9 @@ async fn lead(
 }
 
 /// What the one that leads does.
-async fn act(publisher: &Publisher, left: &mut mpsc::Receiver<Due>, config: &Config, metrics: &Metrics) -> Infallible {
+async fn act(publisher: &Publisher, left: &mut Left, config: &Config, metrics: &Metrics) -> Infallible {
     tokio::select! {
-        never = leftovers::run(left) => match never {},
+        never = leftovers::run(&left.registries, &mut left.due) => match never {},
         never = reconcile::run(publisher, config, metrics) => match never {},
         never = registrations::run(publisher, &config.identity) => match never {},
         never = webhook::keep_authority(publisher.client.clone(), &config.webhook) => match never {},

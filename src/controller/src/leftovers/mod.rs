@@ -80,13 +80,22 @@ impl Leftover {
     }
 }
 
-/// Takes what is left away, for ever. What was not done when we stop is left to the leases.
-pub(crate) async fn run(leftovers: &mut mpsc::Receiver<Due>) -> Infallible {
-    let client = reqwest::Client::builder()
+/// Who asks registries.
+///
+/// # Errors
+/// The library for TLS refuses its settings.
+pub(crate) fn client() -> reqwest::Result<reqwest::Client> {
+    // There is no bundle of authorities in the image, and a proxy of the environment is not for registries.
+    reqwest::Client::builder()
+        .tls_certs_only(Vec::new())
+        .no_proxy()
         .timeout(LEAVE_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .build()
-        .unwrap_or_default();
+}
+
+/// Takes what is left away, for ever. What was not done when we stop is left to the leases.
+pub(crate) async fn run(client: &reqwest::Client, leftovers: &mut mpsc::Receiver<Due>) -> Infallible {
     let mut waiting: HashMap<String, (Leftover, Instant, u32)> = HashMap::new();
     let mut running = FuturesUnordered::new();
     loop {
@@ -97,7 +106,6 @@ pub(crate) async fn run(leftovers: &mut mpsc::Receiver<Due>) -> Infallible {
                 break;
             };
             if let Some((leftover, _, tries)) = waiting.remove(&uid) {
-                let client = &client;
                 running.push(async move {
                     let left = leftover.leave(client).await;
                     (leftover, tries, left)
