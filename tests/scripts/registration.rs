@@ -102,7 +102,7 @@ fn a_pod_without_the_label_writes_nothing() {
     let mut pod = Pod::new(&stage, "mute");
     pod.registry = registry(&[&relay.url("")]);
     pod.labels = "infra.flomesh.io/proxy: 'true', infra.flomesh.io/registry: 'false'".to_owned();
-    pod.proxy = format!("target: {}", pod.ip);
+    pod.proxy = format!("offset: 10000, target: {}", pod.ip);
     let _app = pod.app(8080);
     pod.run();
     wait_for(SOON, "the agent runs the scripts", || {

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::webhook::{CONFIGURATION, PODS, SECRET, SETTINGS, controller, decoded, pre_stop};
-use crate::world::{SOON, World, ask, labelled};
+use crate::world::{SOON, World, admin_of, ask_at, labelled};
 
 /// How long reviews are answered after TERM.
 const STOP: Duration = Duration::from_secs(10);
@@ -18,6 +18,8 @@ struct Shared {
     world: World,
     port: u16,
     one: Process,
+    /// Where it answers.
+    admin: String,
     pods: usize,
 }
 
@@ -31,6 +33,7 @@ fn no_pod_is_refused_whatever_becomes_of_the_secret() {
         world,
         port,
         one,
+        admin: String::new(),
         pods: 0,
     };
     shared.wait_ready();
@@ -67,10 +70,11 @@ fn no_pod_is_refused_whatever_becomes_of_the_secret() {
 
 impl Shared {
     #[track_caller]
-    fn wait_ready(&self) {
-        self.world.wait_for("a certificate", || {
-            self.one.output().contains("metrics on http://") && ask(&self.one, "/readyz").status == 200
-        });
+    fn wait_ready(&mut self) {
+        self.world.wait_for("a start", || admin_of(&self.one).is_some());
+        self.admin = admin_of(&self.one).expect("it was there");
+        self.world
+            .wait_for("a certificate", || ask_at(&self.admin, "/readyz").status == 200);
     }
 
     #[track_caller]
@@ -163,9 +167,9 @@ impl Shared {
         let began = Instant::now();
         self.one.signal(Signal::SIGTERM).expect("it runs");
         self.one.wait_output(SOON, "answering for");
-        assert_eq!(ask(&self.one, "/readyz").status, 503);
-        assert_eq!(ask(&self.one, "/readyz").text(), "stopping\n");
-        assert_eq!(ask(&self.one, "/healthz").status, 200);
+        assert_eq!(ask_at(&self.admin, "/readyz").status, 503);
+        assert_eq!(ask_at(&self.admin, "/readyz").text(), "stopping\n");
+        assert_eq!(ask_at(&self.admin, "/healthz").status, 200);
         let lease = "/apis/coordination.k8s.io/v1/namespaces/ballast-system/leases/ballast-controller";
         let lease = self.world.plane.done(&format!("GET {lease}"), &Value::Null);
         let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();

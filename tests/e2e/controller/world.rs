@@ -259,9 +259,21 @@ pub(crate) fn reaction(what: &str, act: impl FnOnce(), mut is_so: impl FnMut() -
 /// What a controller answers to GET of a path of its own.
 #[track_caller]
 pub(crate) fn ask(controller: &Process, path: &str) -> Response {
+    ask_at(&admin_of(controller).expect("it says where"), path)
+}
+
+/// Where a controller that has just started answers: of a long log only the end is kept.
+pub(crate) fn admin_of(controller: &Process) -> Option<String> {
     let output = controller.output();
-    let at = output.find("metrics on http://").expect("it says where") + "metrics on ".len();
-    let url = output[at..].split_whitespace().next().unwrap_or_default();
+    let (_, rest) = output.split_once("metrics on ")?;
+    // A line that is not whole yet says nothing.
+    let (line, _) = rest.split_once('\n')?;
+    line.split_whitespace().next().map(str::to_owned)
+}
+
+/// What is answered there.
+#[track_caller]
+pub(crate) fn ask_at(url: &str, path: &str) -> Response {
     ballast_tests::http::get(&format!("{url}{path}")).expect("it answers")
 }
 

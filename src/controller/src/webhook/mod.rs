@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -141,14 +141,21 @@ impl Reviewer {
     }
 
     async fn whole(&self, mut body: Incoming) -> Result<Vec<u8>, (StatusCode, String)> {
+        let too_long = || {
+            let reason = format!("a review of more than {REVIEW_BYTES} bytes");
+            (StatusCode::PAYLOAD_TOO_LARGE, reason)
+        };
+        // Before any of it is read: who waits to be told to go on (`Expect`) sends none of it, and so hears this.
+        if body.size_hint().lower() > REVIEW_BYTES as u64 {
+            return Err(too_long());
+        }
         let (mut whole, mut turn) = (Vec::new(), None);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| (StatusCode::BAD_REQUEST, format!("read the review: {error}")))?;
             let Ok(data) = frame.into_data() else { continue };
             let length = whole.len() + data.len();
             if length > REVIEW_BYTES {
-                let reason = format!("a review of more than {REVIEW_BYTES} bytes");
-                return Err((StatusCode::PAYLOAD_TOO_LARGE, reason));
+                return Err(too_long());
             }
             if length > LONG_REVIEW_BYTES && turn.is_none() {
                 // Nobody closes it.
